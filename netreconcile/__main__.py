@@ -1,0 +1,7 @@
+"""`python -m netreconcile`."""
+
+import sys
+
+from netreconcile.cli import main
+
+sys.exit(main())

@@ -1,0 +1,321 @@
+"""libvirt's network XML to `Network` and back, driven by the model's bindings; knows no field by name.
+
+Reading never fails on what a host has: a value that can't be spelled canonically is kept as libvirt wrote it.
+Writing overlays: in the host's own XML only what differs is changed, so that everything else survives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from lxml import etree
+
+from netreconcile.binding import NAMESPACES, Binding, bindings
+from netreconcile.mark import Mark, read_mark, write_mark
+from netreconcile.model import Element, Network
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_INTEGER = re.compile(r"[0-9]{1,20}")
+_RUNTIME = {
+    "/network/@connections",
+    "/network/forward/interface/@connections",
+    "/network/forward/address/@connections",
+    "/network/forward/address/@type",
+    "/network/forward/@mode",
+    "/network/name",
+    "/network/metadata",
+}
+"""What no field stands for and no file needs to say: counts, and what is expressed in another way."""
+
+
+class UnreadableXml(ValueError):
+    """The text is not the XML of a network; libvirt itself prints such where a name holds `&` or `<`."""
+
+
+def parse_xml(xml: str) -> _Element:
+    """Return the root of a network's XML; comments and processing instructions stay in it.
+
+    Raises UnreadableXml.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    try:
+        root = etree.fromstring(xml.encode(), parser)
+    except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
+        raise UnreadableXml(str(error)) from error
+    if root.tag != "network":
+        msg = f"the root element is <{root.tag}>, not <network>"
+        raise UnreadableXml(msg)
+    return root
+
+
+def parse(xml: str) -> tuple[Network, Mark | None]:
+    """Return the network that the XML describes, and the ownership mark in it. Raises UnreadableXml."""
+    root = parse_xml(xml)
+    return _read(root, Network), read_mark(root)
+
+
+def overlay(xml: str, network: Network, mark: Mark | None) -> str:
+    """Return the XML with the network's values and, unless None, the mark in it, and all else as it was.
+
+    The text comes back unchanged if it says all that already. Raises UnreadableXml.
+    """
+    root = parse_xml(xml)
+    current = _read(root, Network)
+    marked = mark is None or read_mark(root) == mark
+    if marked and same(current, network):
+        return xml
+    _write(root, current, network)
+    if mark is not None:
+        write_mark(root, mark)
+    return etree.tostring(root, encoding="unicode")
+
+
+def new(name: str, network: Network, mark: Mark | None) -> str:
+    """Return the XML that defines a network that doesn't exist yet, indented."""
+    root = etree.Element("network")
+    etree.SubElement(root, "name").text = name
+    _write(root, _read(root, Network), network)
+    if mark is not None:
+        write_mark(root, mark)
+    etree.indent(root)
+    return etree.tostring(root, encoding="unicode") + "\n"
+
+
+def item_xml(xml: str, path: tuple[str, ...], identity: str) -> str:
+    """Return the element of one list item, as the network's XML holds it; `path` alternates fields and identities.
+
+    Example: `("ips", "10.0.0.1", "dhcp", "hosts")` and a MAC.
+    """
+    element, model = parse_xml(xml), Network
+    steps = iter(path)
+    for name in steps:
+        binding = next(item for item in bindings(model) if item.name == name)
+        if not binding.is_list:
+            (element,), model = _found(element, binding), _model(binding)
+            continue
+        wanted = next(steps, identity)
+        element = next(item for key, item in _keyed(element, binding) if key == wanted)
+        if binding.model:
+            model = _model(binding)
+    element.tail = None
+    return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def unmodelled(xml: str) -> tuple[str, ...]:
+    """Return the paths of elements and attributes that no field stands for, sorted. Raises UnreadableXml."""
+    return tuple(sorted({path for path in _unknown(parse_xml(xml), Network, "/network") if path not in _RUNTIME}))
+
+
+def same(left: Network, right: Network) -> bool:
+    """Return whether both say the same of the definition, lists in the same order."""
+    return all(getattr(left, item.name) == getattr(right, item.name) for item in bindings(Network))
+
+
+def keys(identities: Iterable[str]) -> Iterator[str]:
+    """Yield the identities, the second of equal ones as `identity#2`, so that each names one item of a list."""
+    seen: Counter[str] = Counter()
+    for identity in identities:
+        seen[identity] += 1
+        yield identity if seen[identity] == 1 else f"{identity}#{seen[identity]}"
+
+
+def identity(item: object) -> str:
+    """Return what tells a list's item from the others: a model's identity, or the text itself."""
+    return item.identity if isinstance(item, Element) else str(item)
+
+
+def _model(binding: Binding) -> type[Any]:
+    assert binding.model is not None, binding.name  # noqa: S101 -- for the type checker; callers know
+    return binding.model
+
+
+def _read(element: _Element, model: type[Any]) -> Any:  # noqa: ANN401 -- an instance of `model`
+    values = _outside(model)
+    for binding in bindings(model):
+        values[binding.name] = _read_field(element, binding)
+    return model.model_construct(None, **values)
+
+
+def _outside(model: type[Any]) -> dict[str, Any]:
+    """Return the defaults of the fields that the XML doesn't hold."""
+    inside = {binding.name for binding in bindings(model)}
+    return {name: field.default for name, field in model.model_fields.items() if name not in inside}
+
+
+def _read_field(element: _Element, binding: Binding) -> Any:  # noqa: ANN401 -- the field's own type
+    found = _found(element, binding)
+    if binding.is_list:
+        items = (_read(item, binding.model) if binding.model else _leaf(item, binding) for item in found)
+        return tuple(item for item in items if item is not None)
+    if not found:
+        return binding.default
+    if binding.model:
+        return _read(found[0], binding.model)
+    value = _leaf(found[0], binding)
+    return binding.default if value is None else value
+
+
+def _found(element: _Element, binding: Binding) -> list[_Element]:
+    """Return the elements that hold the field: all of a list's, at most one else."""
+    steps = binding.xml.steps
+    for step in steps[:-1]:
+        child = element.find(step)
+        if child is None:
+            return []
+        element = child
+    if not steps:
+        return [element]
+    return element.findall(steps[-1]) if binding.is_list else element.findall(steps[-1])[:1]
+
+
+def _leaf(element: _Element, binding: Binding) -> Any:  # noqa: ANN401 -- bool, int or str
+    xml = binding.xml
+    if xml.notation:
+        text = xml.notation.read(element)
+    else:
+        text = element.get(xml.attribute) if xml.attribute else (element.text or "")
+    if text is None:
+        return None
+    if binding.kind is bool:
+        return {xml.words[0]: True, xml.words[1]: False}.get(text, text)
+    if binding.kind is int:
+        return int(text) if _INTEGER.fullmatch(text) else text
+    if binding.spell:
+        try:
+            return binding.spell(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _write(element: _Element, current: Any, desired: Any) -> None:  # noqa: ANN401 -- two instances of one model
+    """Change the element, which reads as `current`, so that it reads as `desired`."""
+    for binding in bindings(type(desired)):
+        before, after = getattr(current, binding.name), getattr(desired, binding.name)
+        if before == after:
+            continue
+        if binding.is_list:
+            _write_list(element, binding, after)
+        elif binding.model:
+            child = _reach(element, binding.xml.steps)
+            _write(child, before, after)
+            _prune(element, binding.xml.steps)
+        else:
+            _write_leaf(_reach(element, binding.xml.steps), binding, None if after == binding.default else after)
+            _prune(element, binding.xml.steps)
+
+
+def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:  # noqa: ANN401 -- bool, int, str or None
+    xml = binding.xml
+    text = value if value is None or isinstance(value, str) else str(value)
+    if isinstance(value, bool):
+        text = xml.words[0] if value else xml.words[1]
+    if xml.notation:
+        xml.notation.write(element, text)
+    elif xml.attribute is None:
+        element.text = text
+    elif text is None:
+        element.attrib.pop(xml.attribute, None)
+    else:
+        element.set(xml.attribute, text)
+
+
+def _write_list(element: _Element, binding: Binding, items: tuple[Any, ...]) -> None:
+    xml = binding.xml
+    container = _reach(element, xml.steps[:-1])
+    existing = dict(_keyed(element, binding))
+    wanted = dict(zip(keys(identity(item) for item in items), items, strict=True))
+    for key in existing.keys() - wanted.keys():
+        container.remove(existing.pop(key))
+    for key, item in wanted.items():
+        child = existing.get(key)
+        if child is None:
+            siblings = container.findall(xml.steps[-1])
+            child = container.makeelement(xml.steps[-1], nsmap=_nsmap(xml.path))
+            container.insert(container.index(siblings[-1]) + 1 if siblings else len(container), child)
+            existing[key] = child
+        if binding.model:
+            _write(child, _read(child, binding.model), item)
+        elif _leaf(child, binding) != item:
+            _write_leaf(child, binding, item)
+    if xml.ordered:
+        for child in [existing[key] for key in wanted]:
+            container.remove(child)
+            container.append(child)
+    if xml.first and items:
+        element.set(xml.first[1:], items[0])
+    elif xml.first:
+        element.attrib.pop(xml.first[1:], None)
+    _prune(element, xml.steps[:-1])
+
+
+def _keyed(element: _Element, binding: Binding) -> list[tuple[str, _Element]]:
+    found = _found(element, binding)
+    items = [_read(item, binding.model) if binding.model else _leaf(item, binding) for item in found]
+    return list(zip(keys(identity(item) for item in items), found, strict=True))
+
+
+def _reach(element: _Element, steps: tuple[str, ...]) -> _Element:
+    """Return the descendant at the end of the steps, made if need be."""
+    for step in steps:
+        child = element.find(step)
+        element = etree.SubElement(element, step, nsmap=_nsmap(step)) if child is None else child
+    return element
+
+
+def _prune(element: _Element, steps: tuple[str, ...]) -> None:
+    """Take out what has become empty along the steps, innermost first."""
+    if not steps:
+        return
+    child = element.find(steps[0])
+    if child is None:
+        return
+    _prune(child, steps[1:])
+    if not len(child) and not child.attrib and not (child.text or "").strip():
+        element.remove(child)
+
+
+def _nsmap(name: str) -> dict[str | None, str] | None:
+    return next(({prefix: uri} for prefix, uri in NAMESPACES.items() if prefix in name or uri in name), None)
+
+
+def _unknown(element: _Element, model: type[Any], path: str) -> Iterator[str]:
+    fields = bindings(model)
+    attributes = {item.xml.attribute for item in fields if not item.xml.steps}
+    attributes |= {item.xml.first[1:] for item in fields if item.xml.first}
+    attributes |= {name for item in fields if not item.xml.steps and item.xml.notation for name in _ATTRIBUTES}
+    yield from (f"{path}/@{name}" for name in element.attrib if name not in attributes)
+    seen: Counter[str] = Counter()
+    for child in element:
+        if not isinstance(child.tag, str):
+            continue
+        tag = child.tag
+        below = f"{path}/{etree.QName(child).localname}"
+        here = [item for item in fields if item.xml.steps[:1] == (tag,)]
+        seen[tag] += 1
+        if not here or (seen[tag] > 1 and not any(item.is_list for item in here)):
+            yield below
+        elif here[0].model:
+            yield from _unknown(child, here[0].model, below)
+        else:
+            yield from _unknown_leaf(child, here, below)
+
+
+_ATTRIBUTES = ("address", "netmask", "prefix", "family", "start", "end", "expiry", "unit")
+_LEAF_ATTRIBUTES = (*_ATTRIBUTES, "domain", "bus", "slot", "function")
+
+
+def _unknown_leaf(element: _Element, fields: list[Binding], path: str) -> Iterator[str]:
+    """Yield what the fields that stand in or below one element leave over."""
+    known = {item.xml.attribute for item in fields if len(item.xml.steps) == 1}
+    if any(item.xml.notation for item in fields):
+        known |= set(_LEAF_ATTRIBUTES)
+    yield from (f"{path}/@{name}" for name in element.attrib if name not in known)
+    for child in element:
+        if isinstance(child.tag, str) and not any(child.tag in item.xml.steps[1:] for item in fields):
+            yield f"{path}/{etree.QName(child).localname}"

@@ -1,0 +1,19 @@
+"""`netreconcile apply`: make the host match."""
+
+from __future__ import annotations
+
+import argparse
+
+from netreconcile.commands.execute import execute
+from netreconcile.commands.output import warn
+from netreconcile.commands.session import host
+from netreconcile.loader import load
+from netreconcile.plan import plan
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan, ask where guests are cut off, perform, verify."""
+    loaded = load(options.topology, strict=options.strict)
+    warn(loaded.warnings)
+    with host(options, readonly=False) as connection:
+        return execute(options, connection, lambda found: plan(loaded.topology, found, take_over=options.take_over))

@@ -1,0 +1,17 @@
+"""`netreconcile destroy`: remove what this topology owns."""
+
+from __future__ import annotations
+
+import argparse
+
+from netreconcile.commands.execute import execute
+from netreconcile.commands.session import host
+from netreconcile.loader import load
+from netreconcile.plan import removal
+
+
+def run(options: argparse.Namespace) -> int:
+    """Stop and undefine every network that carries the topology's mark, and no other."""
+    loaded = load(options.topology)
+    with host(options, readonly=False) as connection:
+        return execute(options, connection, lambda found: removal(loaded.topology.name, found))

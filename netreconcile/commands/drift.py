@@ -1,0 +1,26 @@
+"""`netreconcile drift`: does the host still match?"""
+
+from __future__ import annotations
+
+import argparse
+
+from netreconcile.commands.output import show, show_json, warn
+from netreconcile.commands.session import host, planned
+from netreconcile.document import plan_document
+from netreconcile.loader import load
+from netreconcile.plan import plan
+from netreconcile.render import drift_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print nothing and return 0 if the host matches; else the differences with their causes, and 2."""
+    loaded = load(options.topology, strict=options.strict)
+    if options.verbose:
+        warn(loaded.warnings)
+    with host(options, readonly=True) as connection:
+        result, there = planned(connection, lambda found: plan(loaded.topology, found))
+    if options.output == "json":
+        show_json(plan_document(result, there))
+    else:
+        show(drift_lines(result))
+    return 2 if result.drifted else 0

@@ -1,0 +1,44 @@
+"""Printing: data on stdout, everything else on stderr, colour only where a terminal shows it and nobody forbids it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from netreconcile.errors import Problem
+from netreconcile.render import Line
+
+
+def show(lines: Iterable[Line], stream: TextIO | None = None) -> None:
+    """Print the lines, styled on a terminal (NO_COLOR turns that off)."""
+    stream = stream or sys.stdout
+    if not stream.isatty() or os.environ.get("NO_COLOR"):
+        for line in lines:
+            print(line.text, file=stream)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(Text(line.text, style=line.style))
+
+
+def show_json(document: dict[str, Any]) -> None:
+    """Print a JSON document."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def tell(text: str) -> None:
+    """Print a line that is no data."""
+    print(text, file=sys.stderr)
+
+
+def warn(problems: Iterable[Problem]) -> None:
+    """Print warnings about the topology."""
+    for problem in problems:
+        tell(str(problem))

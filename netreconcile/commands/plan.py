@@ -1,0 +1,25 @@
+"""`netreconcile plan`: what would apply do, and at what price?"""
+
+from __future__ import annotations
+
+import argparse
+
+from netreconcile.commands.output import show, show_json, warn
+from netreconcile.commands.session import host, planned
+from netreconcile.document import plan_document
+from netreconcile.loader import load
+from netreconcile.plan import plan
+from netreconcile.render import plan_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan; the connection is read-only."""
+    loaded = load(options.topology, strict=options.strict)
+    warn(loaded.warnings)
+    with host(options, readonly=True) as connection:
+        result, there = planned(connection, lambda found: plan(loaded.topology, found, take_over=options.take_over))
+    if options.output == "json":
+        show_json(plan_document(result, there))
+    else:
+        show(plan_lines(result, there))
+    return 2 if options.exit_code and (result.steps or result.refused) else 0

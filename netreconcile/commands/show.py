@@ -1,0 +1,23 @@
+"""`netreconcile show`: what does the host have?"""
+
+from __future__ import annotations
+
+import argparse
+
+from netreconcile.commands.output import show, show_json
+from netreconcile.commands.session import host
+from netreconcile.document import host_document
+from netreconcile.render import host_lines
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the host's networks with owner, kind, guests and leases; the connection is read-only."""
+    with host(options, readonly=True) as connection:
+        there = connection.read()
+        there = connection.read_guests(there, there.networks)
+        leases = {name: connection.leases(name) for name, item in there.networks.items() if item.active}
+    if options.output == "json":
+        show_json(host_document(there, leases))
+    else:
+        show(host_lines(there, {name: len(items) for name, items in leases.items()}))
+    return 0

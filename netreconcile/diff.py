@@ -1,0 +1,109 @@
+"""Two networks to the changes between them, named by path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netreconcile.binding import bindings
+from netreconcile.codec import identity, keys, same
+from netreconcile.model import Element, Network
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. None on one side means that the value, or the list's item, isn't there.
+
+    The path holds field names and the identities of list items: `("ips", "10.0.0.1", "dhcp", "hosts", "52:54:…")`.
+    Items that come or go as a whole are nested mappings without the values that are at their default.
+    """
+
+    path: tuple[str, ...]
+    before: Any
+    after: Any
+
+
+def tree(element: Element) -> Tree:
+    """Return the element as nested mappings: every field, and lists without order as mappings by identity.
+
+    Lists whose order matters are tuples, so that they change as one value.
+    """
+    result: Tree = {}
+    for binding in bindings(type(element)):
+        value = getattr(element, binding.name)
+        if binding.is_list and binding.xml.ordered:
+            result[binding.name] = tuple(identity(item) for item in value)
+        elif binding.is_list:
+            names = keys(identity(item) for item in value)
+            result[binding.name] = {
+                key: tree(item) if isinstance(item, Element) else item for key, item in zip(names, value, strict=True)
+            }
+        else:
+            result[binding.name] = tree(value) if isinstance(value, Element) else value
+    return result
+
+
+def changes(before: Network, after: Network) -> tuple[Change, ...]:
+    """Return what has to change to get from one network to the other, sorted by path.
+
+    deepdiff sees only what differs: comparing two equal trees of 10 000 entries is a matter of `==`.
+    """
+    if same(before, after):
+        return ()
+    left, right = _differing(tree(before), tree(after))
+    from deepdiff.diff import DeepDiff  # costs as much as everything else, and a clean comparison doesn't need it
+    from deepdiff.helper import notpresent
+
+    found = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, verbose_level=2)
+    result = [
+        Change(
+            tuple(level.path(output_format="list")),
+            None if level.t1 is notpresent else _trimmed(level.t1),
+            None if level.t2 is notpresent else _trimmed(level.t2),
+        )
+        for levels in found.values()
+        for level in levels
+    ]
+    return tuple(sorted(result, key=lambda change: change.path))
+
+
+def _differing(left: Tree, right: Tree) -> tuple[Tree, Tree]:
+    """Return both trees without the entries that are equal in them."""
+    pruned: tuple[Tree, Tree] = {}, {}
+    for key in left.keys() | right.keys():
+        if key in left and key in right:
+            before, after = left[key], right[key]
+            if before == after:
+                continue
+            if isinstance(before, dict) and isinstance(after, dict):
+                before, after = _differing(before, after)
+            pruned[0][key], pruned[1][key] = before, after
+        elif key in left:
+            pruned[0][key] = left[key]
+        else:
+            pruned[1][key] = right[key]
+    return pruned
+
+
+def _trimmed(value: Any) -> Any:  # noqa: ANN401 -- a leaf or a tree
+    """Return a tree without what is empty in it."""
+    if not isinstance(value, dict):
+        return value
+    trimmed = {key: _trimmed(item) for key, item in value.items()}
+    return {key: item for key, item in trimmed.items() if item is not None and item is not False and item not in ((), {})}
+
+
+def label(path: tuple[str, ...]) -> str:
+    """Return the path as a user reads it: `ips[10.0.0.1].dhcp.hosts[52:54:00:00:00:10].name`."""
+    text = ""
+    model: type[Any] | None = Network
+    steps = iter(path)
+    for name in steps:
+        binding = next((item for item in bindings(model) if item.name == name), None) if model else None
+        text += f".{name}" if text else name
+        if binding and binding.is_list and not binding.xml.ordered and (key := next(steps, None)) is not None:
+            text += f"[{key}]"
+        model = binding.model if binding else None
+    return text

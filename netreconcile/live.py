@@ -1,0 +1,210 @@
+"""Changes of a running network to virNetworkUpdate calls, or the reason why only a restart can make them.
+
+libvirt finds the element to change by keys of its own, differing from section to section, and refuses additions
+that collide with what is there (virNetworkDefUpdate* in network_conf.c). Its rules are followed here on a copy of
+the list, so that a call which would hit the wrong element, or be refused, is never planned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from netreconcile.actions import Command, Update
+from netreconcile.binding import Binding, Live, Section, bindings
+from netreconcile.codec import identity, item_xml, keys, overlay
+from netreconcile.diff import Change
+from netreconcile.model import DhcpHost, DnsHost, DnsSrv, Element, Network, PortGroup
+
+DHCP = (Section.IP_DHCP_HOST, Section.IP_DHCP_RANGE)
+
+
+class OnlyByRestart(Exception):  # noqa: N818 -- not an error: the answer "no" with its reason
+    """The running network can't be changed in place; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A list of the running network that libvirt can change in place, and which list it is.
+
+    The path alternates fields and identities down to the list: `("ips", "10.0.0.1", "dhcp", "hosts")`.
+    """
+
+    path: tuple[str, ...]
+    live: Live
+
+
+def site(path: tuple[str, ...]) -> Site | None:
+    """Return the live list that a changed path lies in, or None where there is no such list."""
+    model: type[Element] | None = Network
+    walked: list[str] = []
+    steps = iter(path)
+    for name in steps:
+        if model is None:
+            return None
+        binding = _binding(model, name)
+        walked.append(name)
+        if binding.live:
+            return Site(tuple(walked), binding.live) if next(steps, None) is not None else None
+        if binding.is_list:
+            walked.append(next(steps, ""))
+        model = binding.model
+    return None
+
+
+def updates(xml: str, running: Network, desired: Network, changes: Iterable[Change]) -> tuple[Update, ...]:
+    """Return the calls that make the changes on the running network, deletions first.
+
+    Raises OnlyByRestart.
+    """
+    sites = []
+    for change in changes:
+        place = site(change.path)
+        if place is None:
+            msg = f"libvirt can't change {'.'.join(change.path[:2])} of a running network"
+            raise OnlyByRestart(msg)
+        if place not in sites:
+            sites.append(place)
+    target = overlay(xml, desired, None)
+    found = [update for place in sites for update in _site_updates(place, xml, target, running, desired)]
+    return tuple(sorted(found, key=lambda update: (Command.DELETE, Command.MODIFY, Command.ADD).index(update.command)))
+
+
+def _site_updates(place: Site, xml: str, target: str, running: Network, desired: Network) -> list[Update]:
+    before, after = _items(running, place.path), _items(desired, place.path)
+    section = place.live.section
+    rules = _RULES[section]
+    index = [ip.identity for ip in running.ips].index(place.path[1]) if section in DHCP else -1
+    entries = list(before.items())
+
+    def update(command: Command, key: str) -> Update:
+        element = item_xml(xml if command is Command.DELETE else target, place.path, key)
+        if command is Command.DELETE and section is Section.DNS_HOST:
+            element = _only_ip(before[key])
+        return Update(command, section, index, element, key)
+
+    def hit(command: Command, key: str, item: Any, matches: Callable[[Any, Any], bool]) -> int:  # noqa: ANN401
+        position = next((i for i, (_, entry) in enumerate(entries) if matches(item, entry)), -1)
+        if position < 0 or entries[position][0] != key:
+            msg = f"libvirt can't tell {key} from another entry of {place.path[-1]} when asked to {command.name.lower()} it"
+            raise OnlyByRestart(msg)
+        return position
+
+    calls: list[Update] = []
+    modified: list[tuple[str, Any]] = []
+    added = [(key, item) for key, item in after.items() if key not in before]
+    for key, item in before.items():
+        replacement = after.get(key)
+        if replacement == item:
+            continue
+        if replacement is not None and place.live.modify and _modifiable(rules, entries, key, replacement):
+            modified.append((key, replacement))
+            continue
+        del entries[hit(Command.DELETE, key, item, rules.deletes)]
+        calls.append(update(Command.DELETE, key))
+        if replacement is not None:
+            added.append((key, replacement))
+    for key, item in sorted(modified, key=lambda pair: _claims_default(pair[1])):
+        entries[hit(Command.MODIFY, key, item, rules.modifies)] = (key, item)
+        calls.append(update(Command.MODIFY, key))
+    for key, item in added:
+        if any(rules.collides(item, entry) for _, entry in entries):
+            msg = f"libvirt refuses to add {key} to {place.path[-1]} of a running network: another entry has a field in common"
+            raise OnlyByRestart(msg)
+        entries.append((key, item))
+        calls.append(update(Command.ADD, key))
+    return calls
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """libvirt's own tests of an element sent against an entry that is there."""
+
+    deletes: Callable[[Any, Any], bool]
+    modifies: Callable[[Any, Any], bool]
+    collides: Callable[[Any, Any], bool]
+
+
+def _modifiable(rules: _Rules, entries: list[tuple[str, Any]], key: str, item: Any) -> bool:  # noqa: ANN401
+    position = next((i for i, (_, entry) in enumerate(entries) if rules.modifies(item, entry)), -1)
+    return position >= 0 and entries[position][0] == key
+
+
+def _deletes_dhcp_host(item: DhcpHost, entry: DhcpHost) -> bool:
+    return (
+        (item.mac is None or entry.mac is None or item.mac == entry.mac)
+        and (item.name is None or item.name == entry.name)
+        and item.ip == entry.ip
+    )
+
+
+def _shares_dhcp_field(item: DhcpHost, entry: DhcpHost) -> bool:
+    return (
+        (item.mac is not None and item.mac == entry.mac)
+        or item.ip == entry.ip
+        or (item.name is not None and item.name == entry.name)
+    )
+
+
+def _shares_dns_field(item: DnsHost, entry: DnsHost) -> bool:
+    return item.ip == entry.ip or not set(item.hostnames).isdisjoint(entry.hostnames)
+
+
+def _deletes_srv(item: DnsSrv, entry: DnsSrv) -> bool:
+    return all(
+        getattr(item, name) is None or getattr(item, name) == getattr(entry, name)
+        for name in ("domain", "service", "protocol", "target")
+    )
+
+
+def _collides_portgroup(item: PortGroup, entry: PortGroup) -> bool:
+    return item.name == entry.name or (item.default and entry.default)
+
+
+def _equal_identity(item: object, entry: object) -> bool:
+    return identity(item) == identity(entry)
+
+
+_RULES = {
+    Section.IP_DHCP_HOST: _Rules(_deletes_dhcp_host, _shares_dhcp_field, _shares_dhcp_field),
+    Section.IP_DHCP_RANGE: _Rules(_equal_identity, _equal_identity, _equal_identity),
+    Section.FORWARD_INTERFACE: _Rules(_equal_identity, _equal_identity, _equal_identity),
+    Section.PORTGROUP: _Rules(_equal_identity, _equal_identity, _collides_portgroup),
+    Section.DNS_HOST: _Rules(lambda item, entry: item.ip == entry.ip, _equal_identity, _shares_dns_field),
+    Section.DNS_TXT: _Rules(_equal_identity, _equal_identity, _equal_identity),
+    Section.DNS_SRV: _Rules(_deletes_srv, _equal_identity, _deletes_srv),
+}
+
+
+def _claims_default(item: object) -> bool:
+    """Return whether the item is the default portgroup: libvirt wants the old default to have let go before."""
+    return isinstance(item, PortGroup) and item.default
+
+
+def _only_ip(host: DnsHost) -> str:
+    """Return the element that deletes a DNS host: with names in it libvirt also hits entries that share a name."""
+    return f'<host ip="{host.ip}"/>'
+
+
+def _items(network: Network, path: tuple[str, ...]) -> dict[str, Any]:
+    """Return the items of a list by key; nothing where the path doesn't lead anywhere."""
+    value: Any = network
+    steps = iter(path)
+    for name in steps:
+        binding = _binding(type(value), name)
+        value = getattr(value, name)
+        if not binding.is_list:
+            continue
+        items = dict(zip(keys(identity(item) for item in value), value, strict=True))
+        key = next(steps, None)
+        if key is None:
+            return items
+        if key not in items:
+            return {}
+        value = items[key]
+    return {}
+
+
+def _binding(model: type[Element], name: str) -> Binding:
+    return next(item for item in bindings(model) if item.name == name)

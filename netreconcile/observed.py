@@ -1,0 +1,104 @@
+"""What a libvirt host has, as values: the observed side of every comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netreconcile import codec
+from netreconcile.binding import Version
+from netreconcile.mark import Mark
+from netreconcile.model import Network
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Guest:
+    """A network interface of a domain that is connected to a network.
+
+    `target` is the host's end of the cable (`vnet0`), empty where libvirt doesn't tell. `by_bridge` guests name the
+    bridge instead of the network: libvirt keeps no network port for them.
+    """
+
+    domain: str
+    mac: str
+    target: str = ""
+    running: bool = True
+    by_bridge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A network of the host.
+
+    | active | persistent | config_xml | running_xml | what it is                                    |
+    |--------|------------|------------|-------------|-----------------------------------------------|
+    | yes    | yes        | set        | set         | running, and defined                          |
+    | yes    | no         | None       | set         | transient: gone when it stops                 |
+    | no     | yes        | set        | None        | defined only                                  |
+
+    `config` and `running` are parsed from the XML; where libvirt printed something unreadable, `trouble` says so, and
+    both are None.
+    """
+
+    name: str
+    uuid: str
+    config_xml: str | None = None
+    running_xml: str | None = None
+    autostart: bool = False
+    guests: tuple[Guest, ...] = ()
+    config: Network | None = None
+    running: Network | None = None
+    mark: Mark | None = None
+    trouble: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Return whether the network runs."""
+        return self.running_xml is not None
+
+    @property
+    def persistent(self) -> bool:
+        """Return whether the network has a definition that outlives it."""
+        return self.config_xml is not None
+
+    @property
+    def connected(self) -> tuple[Guest, ...]:
+        """Return the guests that lose their link when the network stops."""
+        return tuple(guest for guest in self.guests if guest.running)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A libvirt host: its networks by name, and the release of its libvirt."""
+
+    uri: str
+    version: Version
+    networks: Mapping[str, Observed] = field(default_factory=dict)
+
+
+def observed(  # noqa: PLR0913 -- one argument a fact
+    name: str,
+    uuid: str,
+    *,
+    config_xml: str | None,
+    running_xml: str | None,
+    autostart: bool,
+    guests: tuple[Guest, ...] = (),
+) -> Observed:
+    """Return the network with its XML parsed; ownership is read from the config where there is one.
+
+    The mark in a running definition can be old: libvirt can't change metadata of a running network before 9.7.
+    """
+    config = running = mark = None
+    trouble = ""
+    try:
+        if running_xml is not None:
+            running, mark = codec.parse(running_xml)
+        if config_xml == running_xml:
+            config = running
+        elif config_xml is not None:
+            config, mark = codec.parse(config_xml)
+    except codec.UnreadableXml as error:
+        config = running = mark = None
+        trouble = f"libvirt's own description of it can't be read: {error}"
+    return Observed(name, uuid, config_xml, running_xml, autostart, guests, config, running, mark, trouble)

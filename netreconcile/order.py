@@ -1,0 +1,204 @@
+"""The order of steps over all networks: what lets go of a bridge name, a subnet, an address or a UUID comes first.
+
+libvirt refuses a definition whose bridge name or UUID another network has in its config or running definition
+(networkBridgeNameValidate, virNetworkObjListAdd), and a start whose subnet or address is in use
+(networkCheckRouteCollision in bridge_driver_linux.c, dnsmasq).
+"""
+
+from __future__ import annotations
+
+import graphlib
+import heapq
+import ipaddress
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.fill import filled
+from netreconcile.model import Network
+from netreconcile.observed import Observed
+
+Resource: TypeAlias = tuple[str, str]
+"""A kind and a name: `("bridge", "virbr0")`, `("subnet", "10.0.0.0/24")`, `("address", …)`, `("uuid", …)`."""
+Held: TypeAlias = tuple[str, Resource]
+"""`config` or `running`, whichever definition holds the resource: each is let go by another step."""
+Sequences: TypeAlias = Mapping[str, tuple[Step, ...]]
+
+_RANK: dict[type[Action], int] = {Define: 0, Update: 1, SetAutostart: 1, Undefine: 1, Start: 2, Stop: 3}
+"""Among steps that may come next: first what libvirt can refuse without harm, and no second network is taken down
+before the first is up again."""
+
+
+class Claims:
+    """Who holds what on the host before the plan, and which step claims or releases it."""
+
+    def __init__(self, desired: Mapping[str, Network], host: Mapping[str, Observed]) -> None:
+        """Take the networks that the file wants active or inactive, and all that the host has."""
+        self._host = host
+        self._held = {name: frozenset(_held(there)) for name, there in host.items()}
+        self._wanted = {name: _completed(network, host.get(name)) for name, network in desired.items()}
+
+    def blocked(self, sequences: Sequences) -> dict[str, str]:
+        """Return the networks that claim what another one holds and no step releases, each with the reason."""
+        reasons = {}
+        for name, steps in sequences.items():
+            claims = {claim for step in steps for claim in self.claimed(step)}
+            for other in self._host:
+                if other == name or not claims:
+                    continue
+                released = {item for step in sequences.get(other, ()) for item in self.released(step)}
+                stuck = sorted(item for side, item in self._held[other] - released if item in claims)
+                if stuck:
+                    kind, what = stuck[0]
+                    reasons[name] = f"{kind} {what} is in use by network {other!r}, which keeps it"
+        return reasons
+
+    def claimed(self, step: Step) -> frozenset[Resource]:
+        """Return what nobody else may hold when the step is done."""
+        network = self._wanted.get(step.network)
+        if network is None:
+            return frozenset()
+        if isinstance(step.action, Define):
+            return frozenset({*_bridge(network), *_uuid(network)})
+        if isinstance(step.action, Start):
+            return frozenset({*_bridge(network), *_layer3(network)})
+        return frozenset()
+
+    def released(self, step: Step) -> frozenset[Held]:
+        """Return what others may take after the step."""
+        held = self._held.get(step.network, frozenset())
+        there = self._host.get(step.network)
+        match step.action:
+            case Define():
+                kept = {*_bridge(self._wanted[step.network]), ("uuid", there.uuid if there else "")}
+                return frozenset((side, item) for side, item in held if side == "config" and item not in kept)
+            case Undefine():
+                return frozenset((side, item) for side, item in held if side == "config")
+            case Stop():
+                transient = there is not None and not there.persistent
+                return frozenset((side, item) for side, item in held if side == "running" or transient)
+        return frozenset()
+
+    def guests(self, name: str) -> int:
+        """Return how many guests are cut off when the network goes down."""
+        there = self._host.get(name)
+        return len(there.connected) if there else 0
+
+    def taken_down(self, sequence: tuple[Step, ...]) -> tuple[Step, ...]:
+        """Return the steps of a network that undefine it before they define it anew."""
+        name = sequence[0].network
+        there, wanted = self._host[name], self._wanted[name]
+        define = next(step.action for step in sequence if isinstance(step.action, Define))
+        actions: list[Action] = [Undefine(), define]
+        if there.active:
+            actions.insert(0, Stop())
+        if wanted.autostart:
+            actions.append(SetAutostart(enabled=True))
+        if wanted.state == "active":
+            actions.append(Start())
+        impact = Impact.RESTART if there.active else Impact.NONE
+        return tuple(Step(name, action, impact) for action in actions)
+
+    def edges(self, steps: list[Step]) -> Iterator[tuple[int, int]]:
+        """Yield pairs of positions: the first step has to be done before the second."""
+        releases = [self.released(step) for step in steps]
+        claims = [self.claimed(step) for step in steps]
+        for first, given in enumerate(releases):
+            names = {resource for _, resource in given}
+            for second, taken in enumerate(claims):
+                if steps[first].network != steps[second].network and not names.isdisjoint(taken):
+                    yield first, second
+        # A bridge name that libvirt picks must not be one that the file gives to another network.
+        picks = [i for i, step in enumerate(steps) if isinstance(step.action, Define) and self._is_picked(step.network)]
+        for first, step in enumerate(steps):
+            if picks and isinstance(step.action, Define) and first not in picks:
+                yield from ((first, second) for second in picks)
+
+    def _is_picked(self, name: str) -> bool:
+        network = self._wanted.get(name)
+        return network is not None and network.own_bridge and network.bridge.name is None
+
+
+def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
+    """Return all steps in an order in which each can succeed.
+
+    Networks that exchange bridge names wait for each other: then one of them, with the fewest guests, is taken down
+    completely (stopped and undefined, its UUID and all else are in the definition that brings it back).
+    """
+    sequences = dict(sequences)
+    while True:
+        steps = [step for sequence in sequences.values() for step in sequence]
+        before: dict[int, set[int]] = {position: set() for position in range(len(steps))}
+        for position in range(1, len(steps)):
+            if steps[position - 1].network == steps[position].network:
+                before[position].add(position - 1)
+        for first, second in claims.edges(steps):
+            before[second].add(first)
+        try:
+            graphlib.TopologicalSorter(before).prepare()
+        except graphlib.CycleError as error:
+            waiting = {steps[position].network for position in error.args[1]}
+            movable = [name for name in waiting if not any(isinstance(s.action, Undefine) for s in sequences[name])]
+            victim = min(movable, key=lambda name: (claims.guests(name), name))
+            sequences[victim] = claims.taken_down(sequences[victim])
+            continue
+        return tuple(steps[position] for position in _sorted(before, steps))
+
+
+def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
+    """Yield positions so that predecessors come first and, among the possible ones, the lowest rank."""
+    waiting = {position: len(firsts) for position, firsts in before.items()}
+    after: dict[int, list[int]] = {position: [] for position in before}
+    for position, firsts in before.items():
+        for first in firsts:
+            after[first].append(position)
+    ready = [(_RANK[type(steps[position].action)], position) for position, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    while ready:
+        _, position = heapq.heappop(ready)
+        yield position
+        for later in after[position]:
+            waiting[later] -= 1
+            if not waiting[later]:
+                heapq.heappush(ready, (_RANK[type(steps[later].action)], later))
+
+
+def _completed(network: Network, there: Observed | None) -> Network:
+    known = (there.config or there.running) if there else None
+    return filled(network, known) if known else network
+
+
+def _held(there: Observed) -> Iterator[Held]:
+    yield "config", ("uuid", there.uuid)
+    if there.config:
+        yield from (("config", item) for item in _names_bridge(there.config))
+    if there.running:
+        yield from (("running", item) for item in (*_names_bridge(there.running), *_layer3(there.running)))
+
+
+def _names_bridge(network: Network) -> Iterator[Resource]:
+    if network.bridge.name:
+        yield "bridge", network.bridge.name
+
+
+def _bridge(network: Network) -> Iterator[Resource]:
+    """Yield the bridge that the network claims for itself; host bridges are shared."""
+    if network.own_bridge:
+        yield from _names_bridge(network)
+
+
+def _uuid(network: Network) -> Iterator[Resource]:
+    if network.uuid:
+        yield "uuid", network.uuid
+
+
+def _layer3(network: Network) -> Iterator[Resource]:
+    """Yield what a start takes: IPv4 subnets and routes may exist once in the host's table, addresses once at all."""
+    for cidr in (*(ip.address for ip in network.ips), *(route.to for route in network.routes)):
+        try:
+            interface = ipaddress.ip_interface(cidr)
+        except ValueError:
+            continue
+        if interface.version == 4:  # noqa: PLR2004
+            yield "subnet", str(interface.network)
+    yield from (("address", ip.identity) for ip in network.ips)

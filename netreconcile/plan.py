@@ -1,0 +1,381 @@
+"""Topology and host to a plan: what has to be done, why, and at what price. Pure; nothing here asks or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from netreconcile import codec
+from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.binding import Section, Version
+from netreconcile.checks import requirements
+from netreconcile.diff import Change, changes
+from netreconcile.errors import dotted
+from netreconcile.fill import as_running, filled, mark_of
+from netreconcile.live import OnlyByRestart, site, updates
+from netreconcile.mark import Mark
+from netreconcile.model import Network, Topology
+from netreconcile.observed import Guest, Host, Observed
+from netreconcile.order import Claims, ordered
+
+CHEAPER_TO_RESTART = 20
+"""So many live updates of a network that nobody is connected to cost more than its restart: on a NAT network libvirt
+9.0 re-creates all firewall rules for each, 0.4 s, where a restart takes 0.6 s."""
+
+
+class Cause(StrEnum):
+    """Why host and file differ.
+
+    Config and running definition are compared on their own; where both differ alike, the digest in the ownership mark
+    tells whether the file moved on or the host did.
+    """
+
+    MISSING = "missing"
+    STOPPED = "stopped"
+    RUNNING = "running"
+    TRANSIENT = "transient"
+    AUTOSTART_LOST = "autostart lost"
+    AUTOSTART_GAINED = "autostart gained"
+    CONFIG_EDITED = "config edited"
+    LIVE_ONLY = "live only"
+    PENDING_RESTART = "pending restart"
+    FOREIGN_EDIT = "foreign edit"
+    FILE_CHANGED = "file changed"
+    NOT_IN_FILE = "not in the file"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between file and host with its cause; without a change it is about the network as a whole."""
+
+    cause: Cause
+    change: Change | None = None
+
+
+class Verb(StrEnum):
+    """What a plan does to a network as a whole."""
+
+    NOTHING = "nothing"
+    ADOPT = "adopt"
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    REFUSE = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPlan:
+    """One network's part of a plan. `steps` are in its own order; the plan's order is over all networks.
+
+    A refusal is the sentence that says why nothing is done to this network; then there are no steps.
+    """
+
+    name: str
+    verb: Verb
+    drifts: tuple[Drift, ...] = ()
+    steps: tuple[Step, ...] = ()
+    guests: tuple[Guest, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusal: str = ""
+
+    @property
+    def impact(self) -> Impact:
+        """Return the worst that happens."""
+        return max((step.impact for step in self.steps), default=Impact.NONE)
+
+    @property
+    def cut(self) -> tuple[Guest, ...]:
+        """Return the guests that lose their link."""
+        return self.guests if self.impact >= Impact.RESTART else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What makes the host match the topology: its networks by name, and the steps in the order of their execution."""
+
+    topology: str
+    networks: tuple[NetworkPlan, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def drifted(self) -> tuple[NetworkPlan, ...]:
+        """Return the networks that differ from the file; adoption alone is no difference."""
+        return tuple(item for item in self.networks if item.drifts or item.refusal)
+
+    @property
+    def refused(self) -> tuple[NetworkPlan, ...]:
+        """Return the networks that the plan leaves as they are although they differ."""
+        return tuple(item for item in self.networks if item.refusal)
+
+    @property
+    def impact(self) -> Impact:
+        """Return the worst impact of all steps."""
+        return max((step.impact for step in self.steps), default=Impact.NONE)
+
+    @property
+    def needs_consent(self) -> bool:
+        """Return whether a connected guest loses its link."""
+        return any(item.cut for item in self.networks)
+
+
+def plan(topology: Topology, host: Host, *, take_over: bool = False) -> Plan:
+    """Return the steps that make the host match the topology.
+
+    Networks that the file doesn't name and that don't carry the topology's mark don't occur in the plan. With
+    `take_over` networks with another topology's mark become this topology's.
+    """
+    names = dict.fromkeys(topology.networks)
+    names.update(
+        dict.fromkeys(
+            name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name
+        )
+    )
+    claims = Claims(topology.networks, host.networks)
+    parts = {name: _network_plan(topology, name, host, claims, take_over=take_over) for name in names}
+    return _arranged(topology.name, parts, claims)
+
+
+def removal(topology: str, host: Host) -> Plan:
+    """Return the plan that removes exactly what carries the topology's mark."""
+    owned = {name: item for name, item in host.networks.items() if item.mark and item.mark.topology == topology}
+    parts = {name: _remove(name, item) for name, item in owned.items()}
+    return _arranged(topology, parts, Claims({}, host.networks))
+
+
+def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims) -> Plan:
+    """Return the plan with all steps in order; a part that claims what nobody lets go is refused."""
+    while True:
+        sequences = {name: part.steps for name, part in parts.items() if part.steps}
+        blocked = claims.blocked(sequences)
+        if not blocked:
+            break
+        for name, reason in blocked.items():
+            parts[name] = replace(parts[name], verb=Verb.REFUSE, steps=(), refusal=reason)
+    steps = ordered(sequences, claims)
+    by_name: dict[str, list[Step]] = {}
+    for step in steps:
+        by_name.setdefault(step.network, []).append(step)
+    done = tuple(replace(part, steps=tuple(by_name.get(name, ()))) for name, part in parts.items())
+    return Plan(topology, done, steps)
+
+
+def _network_plan(
+    topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool
+) -> NetworkPlan:
+    desired, there, version = topology.networks.get(name), host.networks.get(name), host.version
+    if there is None:
+        return _create(topology, name, desired, version)
+    if there.trouble:
+        return _refused(name, there, there.trouble)
+    if there.mark and there.mark.topology != topology.name and not take_over:
+        return _refused(name, there, f"it belongs to topology {there.mark.topology!r}; --take-over makes it this one's")
+    if desired is None or desired.state == "absent":
+        return _remove(name, there)
+    if (missing := _unsupported(desired, version)) is not None:
+        return _refused(name, there, missing)
+    return _update(topology, name, desired, there, claims)
+
+
+def _refused(name: str, there: Observed | None, reason: str, drifts: Iterable[Drift] = ()) -> NetworkPlan:
+    guests = there.connected if there else ()
+    return NetworkPlan(name, Verb.REFUSE, tuple(drifts), guests=guests, refusal=reason)
+
+
+def _unsupported(desired: Network, version: Version) -> str | None:
+    for path, since, what in requirements(desired):
+        if version < since:
+            have, need = ".".join(map(str, version)), ".".join(map(str, since))
+            return f"{dotted(path)}: {what} needs libvirt {need}, the host has {have}"
+    return None
+
+
+def _create(topology: Topology, name: str, desired: Network | None, version: Version) -> NetworkPlan:
+    if desired is None or desired.state == "absent":
+        return NetworkPlan(name, Verb.NOTHING)
+    if (missing := _unsupported(desired, version)) is not None:
+        return _refused(name, None, missing, [Drift(Cause.MISSING)])
+    actions: list[Action] = [Define(codec.new(name, desired, mark_of(topology, desired)))]
+    if desired.autostart:
+        actions.append(SetAutostart(enabled=True))
+    if desired.state == "active":
+        actions.append(Start())
+    steps = tuple(Step(name, action, Impact.NONE) for action in actions)
+    return NetworkPlan(name, Verb.CREATE, (Drift(Cause.MISSING),), steps)
+
+
+def _remove(name: str, there: Observed) -> NetworkPlan:
+    drifts = (Drift(Cause.NOT_IN_FILE),)
+    if there.mark and there.mark.protect:
+        return _refused(name, there, "it is protected: apply `protect: false` first", drifts)
+    if there.trouble:
+        return _refused(name, there, there.trouble, drifts)
+    actions: list[Action] = [Stop()] if there.active else []
+    if there.persistent:
+        actions.append(Undefine())
+    steps = tuple(Step(name, action, Impact.REMOVE) for action in actions)
+    return NetworkPlan(name, Verb.REMOVE, drifts, steps, there.guests)
+
+
+def _update(topology: Topology, name: str, desired: Network, there: Observed, claims: Claims) -> NetworkPlan:
+    chosen_from = there.config or there.running
+    assert chosen_from is not None, "readable and there"  # noqa: S101
+    full = filled(desired, chosen_from)
+    mark = mark_of(topology, desired)
+    edited = changes(there.config, full) if there.config else ()
+    stale: tuple[Change, ...] = ()
+    if there.running and desired.state == "active":
+        stale = changes(there.running, as_running(full, there.running))
+    drifts = [*_whole(desired, there), *_causes(edited, stale, _file_changed(there.mark, mark))]
+
+    actions: list[Action] = []
+    notes = []
+    if there.config_xml is None or edited or not _owns(there.mark, mark):
+        actions.append(Define(codec.overlay(there.config_xml or there.running_xml or "", full, mark)))
+    if there.mark is None:
+        notes.append("adopted: it gets this topology's mark, nothing else of it changes" if not drifts else "adopted")
+    elif there.mark.topology != mark.topology:
+        notes.append(f"taken over from topology {there.mark.topology!r}")
+    if desired.autostart != there.autostart or (there.config_xml is None and desired.autostart):
+        actions.append(SetAutostart(desired.autostart))
+    try:
+        run, why = _run(desired, there, full, stale)
+    except _Refusal as refusal:
+        return _refused(name, there, str(refusal), drifts)
+    notes += why
+    impact = _impact_of(run, there)
+    steps = tuple(_step(name, action, impact, full) for action in [*actions, *run])
+    if any(change.path == ("uuid",) for change in edited):
+        steps = claims.taken_down(steps)
+        notes.append("a UUID can't be changed: the network is undefined and defined anew")
+    if not steps:
+        return NetworkPlan(name, Verb.NOTHING, tuple(drifts), guests=there.connected)
+    verb = Verb.UPDATE if drifts else Verb.ADOPT
+    if protected := _protected(desired, there, impact):
+        return _refused(name, there, protected, drifts)
+    return NetworkPlan(name, verb, tuple(drifts), steps, there.connected, tuple(notes))
+
+
+class _Refusal(Exception):  # noqa: N818 -- the reason why a network is left alone
+    pass
+
+
+def _run(
+    desired: Network, there: Observed, full: Network, stale: tuple[Change, ...]
+) -> tuple[list[Action], list[str]]:
+    """Return what brings the running side where it should be, and the notes about it."""
+    if desired.state == "inactive":
+        return ([Stop()], []) if there.active else ([], [])
+    if there.running is None or there.running_xml is None:
+        return [Start()], []
+    if not stale:
+        return [], []
+    if there.running.pool and there.connected:
+        msg = (
+            f"{len(there.connected)} guests hold devices of its pool ({_names(there.connected)}), and any live change or"
+            " restart makes libvirt forget who uses what: shut them down first"
+        )
+        raise _Refusal(msg)
+    try:
+        calls = updates(there.running_xml, there.running, as_running(full, there.running), stale)
+    except OnlyByRestart as reason:
+        return [Stop(), Start()], [f"restart: {reason}"]
+    if len(calls) > CHEAPER_TO_RESTART and not there.connected:
+        return [Stop(), Start()], [f"restart: nobody is connected, and it is cheaper than {len(calls)} live updates"]
+    return list(calls), []
+
+
+def _protected(desired: Network, there: Observed, impact: Impact) -> str:
+    """Return why protection forbids the plan, or nothing."""
+    if not desired.protect and not (there.mark and there.mark.protect and desired.state == "inactive"):
+        return ""
+    if there.active and desired.state == "inactive":
+        return "it is protected: `protect: true` refuses to stop it"
+    if impact >= Impact.RESTART and there.connected:
+        return f"it is protected: `protect: true` refuses a restart with guests connected ({_names(there.connected)})"
+    return ""
+
+
+def _names(guests: Iterable[Guest]) -> str:
+    return ", ".join(sorted({guest.domain for guest in guests}))
+
+
+def _impact_of(run: list[Action], there: Observed) -> Impact:
+    """Return what the steps that touch the running network amount to."""
+    if not there.active or not run:
+        return Impact.NONE
+    if not any(isinstance(action, Stop) for action in run):
+        return Impact.LIVE
+    return Impact.RESTART if any(isinstance(action, Start) for action in run) else Impact.REMOVE
+
+
+def _step(name: str, action: Action, impact: Impact, network: Network) -> Step:
+    if isinstance(action, (Define, SetAutostart)):
+        return Step(name, action, Impact.NONE)
+    if isinstance(action, Update):
+        return Step(name, action, impact, _blinks(action.section, network))
+    return Step(name, action, impact)
+
+
+def _blinks(section: Section, network: Network) -> str:
+    """Return what guests may notice of a live update; libvirt has no rules for open networks and macvtap."""
+    text = next(found.live.blinks for found in _SITES if found.live.section is section)
+    if network.mode == "open" or not network.own_bridge:
+        text = ", ".join(part for part in text.split(", ") if not part.startswith("firewall"))
+    return text
+
+
+_SITES = [
+    found
+    for path in (
+        ("ips", "", "dhcp", "hosts", ""),
+        ("ips", "", "dhcp", "ranges", ""),
+        ("forward", "interfaces", ""),
+        ("portgroups", ""),
+        ("dns", "hosts", ""),
+        ("dns", "txt", ""),
+        ("dns", "srv", ""),
+    )
+    if (found := site(path))
+]
+
+
+def _owns(there: Mark | None, wanted: Mark) -> bool:
+    """Return whether the host's mark needs no rewriting; an old digest alone is no reason to write."""
+    return there is not None and (there.topology, there.protect) == (wanted.topology, wanted.protect)
+
+
+def _file_changed(there: Mark | None, wanted: Mark) -> bool:
+    return there is None or there.topology != wanted.topology or there.desired != wanted.desired
+
+
+def _whole(desired: Network, there: Observed) -> list[Drift]:
+    """Return the differences that no field stands for."""
+    drifts = []
+    if not there.persistent:
+        drifts.append(Drift(Cause.TRANSIENT))
+    if desired.state == "active" and not there.active:
+        drifts.append(Drift(Cause.STOPPED))
+    if desired.state == "inactive" and there.active:
+        drifts.append(Drift(Cause.RUNNING))
+    if there.persistent and desired.autostart != there.autostart:
+        drifts.append(Drift(Cause.AUTOSTART_LOST if desired.autostart else Cause.AUTOSTART_GAINED))
+    return drifts
+
+
+def _causes(edited: tuple[Change, ...], stale: tuple[Change, ...], file_changed: bool) -> list[Drift]:  # noqa: FBT001
+    """Return each change once, with its cause."""
+    in_config: Mapping[tuple[str, ...], Change] = {change.path: change for change in edited}
+    in_running = {change.path for change in stale}
+    drifts = []
+    for change in edited:
+        if file_changed:
+            cause = Cause.FILE_CHANGED
+        else:
+            cause = Cause.FOREIGN_EDIT if change.path in in_running else Cause.CONFIG_EDITED
+        drifts.append(Drift(cause, change))
+    for change in stale:
+        if change.path not in in_config:
+            cause = Cause.LIVE_ONLY if site(change.path) else Cause.PENDING_RESTART
+            drifts.append(Drift(cause, change))
+    return drifts

@@ -1,0 +1,171 @@
+"""Plans, reports and hosts as lines for people; a line is its text and a style that a terminal may show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from netreconcile.apply import Outcome, Report
+from netreconcile.diff import Change, label
+from netreconcile.observed import Guest, Host, Observed
+from netreconcile.plan import Drift, NetworkPlan, Plan, Verb
+
+_SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.REMOVE: "-", Verb.ADOPT: "=", Verb.REFUSE: "!", Verb.NOTHING: " "}
+_STYLES = {Verb.CREATE: "green", Verb.UPDATE: "yellow", Verb.REMOVE: "red", Verb.ADOPT: "cyan", Verb.REFUSE: "bold red"}
+_WIDEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of text and its style, a name that rich knows; the style never carries meaning alone."""
+
+    text: str
+    style: str = ""
+
+
+def plan_lines(plan: Plan, host: Host) -> Iterator[Line]:
+    """Yield what the plan would do: per network the differences and the price, then the steps in their order."""
+    yield Line(f"topology {plan.topology} on {host.uri}, libvirt {'.'.join(map(str, host.version))}")
+    for part in plan.networks:
+        if part.verb is not Verb.NOTHING:
+            yield Line("")
+            yield from _network_lines(part)
+    if plan.steps:
+        yield Line("")
+        yield Line("steps, in this order:")
+        width = len(str(len(plan.steps)))
+        for number, step in enumerate(plan.steps, 1):
+            price = f"  ({step.blinks})" if step.blinks else ""
+            yield Line(f"  {number:>{width}}. {step}{price}")
+    yield Line("")
+    yield Line(summary(plan), "bold")
+
+
+def drift_lines(plan: Plan) -> Iterator[Line]:
+    """Yield each difference between file and host with its cause, a line each; nothing where there is none."""
+    for part in plan.drifted:
+        for drift in part.drifts:
+            what = f"{label(drift.change.path)}: {_values(drift.change)}" if drift.change else ""
+            yield Line(f"{part.name}: {drift.cause}{': ' + what if what else ''}", _STYLES.get(part.verb, ""))
+        if part.refusal:
+            yield Line(f"{part.name}: refused: {part.refusal}", "bold red")
+
+
+def summary(plan: Plan) -> str:
+    """Return the plan in one line: how many networks, the worst impact, who is cut off."""
+    if not plan.steps and not plan.refused:
+        return f"nothing to do: {_count(len(plan.networks), 'network')} in sync"
+    counts = Counter(part.verb for part in plan.networks)
+    parts = [f"{counts[verb]} to {verb}" for verb in (Verb.CREATE, Verb.UPDATE, Verb.REMOVE, Verb.ADOPT) if counts[verb]]
+    if counts[Verb.REFUSE]:
+        parts.append(f"{counts[Verb.REFUSE]} refused")
+    if counts[Verb.NOTHING]:
+        parts.append(f"{counts[Verb.NOTHING]} in sync")
+    cut = [guest for part in plan.networks for guest in part.cut if guest.running]
+    effect = f"{_count(len(cut), 'guest')} lose their link" if cut else "no guest loses its link"
+    return f"{', '.join(parts)}; impact: {plan.impact}; {effect}"
+
+
+def report_lines(report: Report) -> Iterator[Line]:
+    """Yield what failed or was skipped, what is left, and one line that sums up."""
+    for result in report.results:
+        if result.outcome is Outcome.FAILED:
+            yield Line(f"failed: {result.step}: {result.message}", "bold red")
+        elif result.outcome is Outcome.SKIPPED:
+            yield Line(f"skipped: {result.step}, because an earlier step of this network failed", "yellow")
+    if report.remaining.drifted or report.remaining.steps:
+        yield Line("the host still differs from the file:")
+        yield from drift_lines(report.remaining)
+    done = sum(result.outcome is Outcome.DONE for result in report.results)
+    if report.verified:
+        yield Line(f"done: {_count(done, 'step')}, and the host matches the file", "bold green")
+    else:
+        failed = len(report.failed)
+        yield Line(f"{_count(done, 'step')} done, {failed} failed; the host does not match the file", "bold red")
+
+
+def host_lines(host: Host, leases: dict[str, int]) -> Iterator[Line]:
+    """Yield a table of the host's networks."""
+    head = ("network", "mode", "state", "autostart", "owner", "bridge", "addresses", "guests", "leases")
+    rows = [_host_row(there, leases.get(name)) for name, there in sorted(host.networks.items())]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield Line(text, "bold" if row is head else "")
+
+
+def guest_names(guests: tuple[Guest, ...]) -> str:
+    """Return how many guests and who, by domain and interface."""
+    names = ", ".join(f"{guest.domain} {guest.target or guest.mac}" for guest in guests)
+    return f"{_count(len(guests), 'guest')}: {names}"
+
+
+def _host_row(there: Observed, leases: int | None) -> tuple[str, ...]:
+    network = there.running or there.config
+    kind = ("active" if there.active else "inactive") + ("" if there.persistent else ", transient")
+    return (
+        there.name,
+        network.mode if network else "unreadable",
+        kind,
+        "yes" if there.autostart else "no",
+        there.mark.topology if there.mark else "-",
+        (network.bridge.name if network else None) or "-",
+        " ".join(ip.address for ip in network.ips) if network and network.ips else "-",
+        str(len(there.connected)),
+        "-" if leases is None else str(leases),
+    )
+
+
+def _network_lines(part: NetworkPlan) -> Iterator[Line]:
+    style = _STYLES.get(part.verb, "")
+    price = f"impact {part.impact}" if part.impact else ""
+    if part.cut:
+        price += f" ({guest_names(part.cut)})"
+    yield Line(f"{_SIGNS[part.verb]} {part.name}: {part.verb}{', ' + price if price else ''}", style)
+    for drift in part.drifts:
+        yield from _drift_lines(drift)
+    for note in part.notes:
+        yield Line(f"    {note}")
+    if part.refusal:
+        yield Line(f"    refused: {part.refusal}", style)
+
+
+def _drift_lines(drift: Drift) -> Iterator[Line]:
+    if drift.change is None:
+        yield Line(f"    {drift.cause}")
+        return
+    sign = "+" if drift.change.before is None else "-" if drift.change.after is None else "~"
+    yield Line(f"    {sign} {label(drift.change.path)}: {_values(drift.change)}  ({drift.cause})")
+
+
+def _values(change: Change) -> str:
+    if change.before is None:
+        return _value(change.after)
+    if change.after is None:
+        return _value(change.before)
+    return f"{_value(change.before)} → {_value(change.after)}"
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 -- a leaf or a tree
+    text = _flow(value)
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
+
+
+def _flow(value: Any) -> str:  # noqa: ANN401 -- a leaf or a tree
+    """Return the value as one line of YAML."""
+    if value is True or value is False:
+        return "true" if value else "false"
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_flow(item) for item in value) + "]"
+    return str(value)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
