@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from netreconcile.binding import Section
+if TYPE_CHECKING:
+    from netreconcile.binding import Section
 
 
 class Impact(IntEnum):

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from netreconcile.actions import Step
 from netreconcile.errors import LibvirtFailed
-from netreconcile.host import Connection
-from netreconcile.plan import Plan
+
+if TYPE_CHECKING:
+    from netreconcile.host import Connection
+    from netreconcile.plan import Plan
 
 
 class Outcome(StrEnum):

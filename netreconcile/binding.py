@@ -1,4 +1,4 @@
-"""The vocabulary in which the model says, field by field, where a value stands in libvirt's XML and what changing it costs.
+"""The vocabulary in which the model says where each value stands in libvirt's XML and what changing it costs.
 
 The fields of `model` carry these values as annotations. Codec, differ, planner, JSON Schema and reference page read
 them with `bindings` and know no field by name.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import types
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union, get_args, get_origin
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union, get_args, get_o
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lxml.etree import _Element
 
 NAMESPACES = {"dnsmasq": "http://libvirt.org/schemas/network/dnsmasq/1.0"}
@@ -133,7 +134,7 @@ class Canonical:
 
     spell: Callable[[str], str]
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:  # noqa: ANN401 -- pydantic's protocol
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Make pydantic spell the value."""
         from pydantic_core import core_schema
 
@@ -150,7 +151,7 @@ class Binding:
     name: str
     xml: Xml
     kind: type
-    model: type[BaseModel] | None
+    model: type[Any] | None
     is_list: bool
     default: Any
     live: Live | None = None
@@ -197,7 +198,7 @@ def _only(metadata: list[Any], kind: type[T]) -> T | None:
     return next((item for item in metadata if isinstance(item, kind)), None)
 
 
-def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:  # noqa: ANN401 -- annotations have no common type
+def _unwrapped(annotation: Any) -> tuple[Any, list[Any]]:
     """Return the type below Annotated and Optional, and the annotations met on the way, outermost first."""
     metadata: list[Any] = []
     while True:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from netreconcile import __version__
 from netreconcile.errors import NetreconcileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _EXIT_CODES = """\
 exit codes:
@@ -31,6 +34,10 @@ start here:
   netreconcile import > topology.yaml    what this host has, as a file
   netreconcile plan topology.yaml        what would be changed, and whom it cuts off
 """
+
+
+_INTERRUPTED = 128 + 2
+"""What a shell reports for a command that SIGINT ended."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -65,7 +72,9 @@ def parser() -> argparse.ArgumentParser:
     _add_take_over(apply)
     _add_allow(apply)
 
-    drift = _add(commands, "drift", "compare; silent and 0 if in sync, exit 2 if not (for cron)", topology=True, host=True)
+    drift = _add(
+        commands, "drift", "compare; silent and 0 if in sync, exit 2 if not (for cron)", topology=True, host=True
+    )
     _add_strict(drift)
 
     destroy = _add(commands, "destroy", "remove the networks that this topology owns", topology=True, host=True)
@@ -84,7 +93,9 @@ def parser() -> argparse.ArgumentParser:
     schema = _add(commands, "schema", "print the JSON Schema of topology files or plans", formats=("json",))
     schema.add_argument("which", nargs="?", choices=("topology", "plan"), default="topology")
 
-    lab = commands.add_parser("lab", help="disposable private libvirt hosts", description="Disposable private libvirt hosts.")
+    lab = commands.add_parser(
+        "lab", help="disposable private libvirt hosts", description="Disposable private libvirt hosts."
+    )
     lab.set_defaults(module="netreconcile.lab.command", verbose=0)
     from netreconcile.lab.command import configure
 
@@ -104,11 +115,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read the output has gone; what is still buffered must not fail once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return 130
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 -- the last line of defence: a bug must not look like a user's mistake
+        logging.getLogger(__name__).info("", exc_info=error)
+        print(f"unexpected {type(error).__name__}: {error}", file=sys.stderr)
+        print(
+            "This is a bug in netreconcile: please report it with what the same command with -v prints.",
+            file=sys.stderr,
+        )
+        return 1
     return code
 
 
@@ -136,7 +156,9 @@ def _add(  # noqa: PLR0913 -- what commands differ in
     if host:
         command.add_argument("-c", "--connect", metavar="URI", help="the libvirt host, any URI that libvirt knows")
     command.add_argument("-o", "--output", choices=formats, default=formats[0], help="format (default: %(default)s)")
-    command.add_argument("-v", "--verbose", action="count", default=0, help="tell each libvirt call; twice: its XML too")
+    command.add_argument(
+        "-v", "--verbose", action="count", default=0, help="tell each libvirt call; twice: its XML too"
+    )
     return command
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from lxml import etree
@@ -18,6 +17,8 @@ from netreconcile.mark import Mark, read_mark, write_mark
 from netreconcile.model import Element, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from lxml.etree import _Element
 
 _INTEGER = re.compile(r"[0-9]{1,20}")
@@ -48,7 +49,7 @@ def parse_xml(xml: str) -> _Element:
     except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
         raise UnreadableXml(str(error)) from error
     if root.tag != "network":
-        msg = f"the root element is <{root.tag}>, not <network>"
+        msg = f"the root element is <{etree.QName(root).localname}>, not <network>"
         raise UnreadableXml(msg)
     return root
 
@@ -86,24 +87,30 @@ def new(name: str, network: Network, mark: Mark | None) -> str:
     return etree.tostring(root, encoding="unicode") + "\n"
 
 
-def item_xml(xml: str, path: tuple[str, ...], identity: str) -> str:
-    """Return the element of one list item, as the network's XML holds it; `path` alternates fields and identities.
+def items_xml(xml: str, path: tuple[str, ...]) -> dict[str, str]:
+    """Return the elements of a list in the network's XML by key; none where the path leads nowhere.
 
-    Example: `("ips", "10.0.0.1", "dhcp", "hosts")` and a MAC.
+    The path alternates fields and keys of lists: `("ips", "10.0.0.1", "dhcp", "hosts")`.
     """
-    element, model = parse_xml(xml), Network
+    element = parse_xml(xml)
+    model: type[Element] = Network
     steps = iter(path)
     for name in steps:
         binding = next(item for item in bindings(model) if item.name == name)
         if not binding.is_list:
-            (element,), model = _found(element, binding), _model(binding)
+            found = _found(element, binding)
+            if not found:
+                return {}
+            element, model = found[0], _model(binding)
             continue
-        wanted = next(steps, identity)
-        element = next(item for key, item in _keyed(element, binding) if key == wanted)
-        if binding.model:
-            model = _model(binding)
-    element.tail = None
-    return etree.tostring(element, encoding="unicode", with_tail=False)
+        items = dict(_keyed(element, binding))
+        key = next(steps, None)
+        if key is None:
+            return {name: etree.tostring(item, encoding="unicode", with_tail=False) for name, item in items.items()}
+        if key not in items:
+            return {}
+        element, model = items[key], _model(binding)
+    return {}
 
 
 def unmodelled(xml: str) -> tuple[str, ...]:
@@ -129,25 +136,25 @@ def identity(item: object) -> str:
     return item.identity if isinstance(item, Element) else str(item)
 
 
-def _model(binding: Binding) -> type[Any]:
-    assert binding.model is not None, binding.name  # noqa: S101 -- for the type checker; callers know
+def _model(binding: Binding) -> type[Element]:
+    assert binding.model is not None, binding.name
     return binding.model
 
 
-def _read(element: _Element, model: type[Any]) -> Any:  # noqa: ANN401 -- an instance of `model`
+def _read(element: _Element, model: type[Element]) -> Any:
     values = _outside(model)
     for binding in bindings(model):
         values[binding.name] = _read_field(element, binding)
     return model.model_construct(None, **values)
 
 
-def _outside(model: type[Any]) -> dict[str, Any]:
+def _outside(model: type[Element]) -> dict[str, Any]:
     """Return the defaults of the fields that the XML doesn't hold."""
     inside = {binding.name for binding in bindings(model)}
     return {name: field.default for name, field in model.model_fields.items() if name not in inside}
 
 
-def _read_field(element: _Element, binding: Binding) -> Any:  # noqa: ANN401 -- the field's own type
+def _read_field(element: _Element, binding: Binding) -> Any:
     found = _found(element, binding)
     if binding.is_list:
         items = (_read(item, binding.model) if binding.model else _leaf(item, binding) for item in found)
@@ -173,7 +180,7 @@ def _found(element: _Element, binding: Binding) -> list[_Element]:
     return element.findall(steps[-1]) if binding.is_list else element.findall(steps[-1])[:1]
 
 
-def _leaf(element: _Element, binding: Binding) -> Any:  # noqa: ANN401 -- bool, int or str
+def _leaf(element: _Element, binding: Binding) -> Any:
     xml = binding.xml
     if xml.notation:
         text = xml.notation.read(element)
@@ -193,7 +200,7 @@ def _leaf(element: _Element, binding: Binding) -> Any:  # noqa: ANN401 -- bool, 
     return text
 
 
-def _write(element: _Element, current: Any, desired: Any) -> None:  # noqa: ANN401 -- two instances of one model
+def _write(element: _Element, current: Element, desired: Element) -> None:
     """Change the element, which reads as `current`, so that it reads as `desired`."""
     for binding in bindings(type(desired)):
         before, after = getattr(current, binding.name), getattr(desired, binding.name)
@@ -210,7 +217,7 @@ def _write(element: _Element, current: Any, desired: Any) -> None:  # noqa: ANN4
             _prune(element, binding.xml.steps)
 
 
-def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:  # noqa: ANN401 -- bool, int, str or None
+def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:
     xml = binding.xml
     text = value if value is None or isinstance(value, str) else str(value)
     if isinstance(value, bool):
@@ -280,11 +287,11 @@ def _prune(element: _Element, steps: tuple[str, ...]) -> None:
         element.remove(child)
 
 
-def _nsmap(name: str) -> dict[str | None, str] | None:
+def _nsmap(name: str) -> dict[str, str] | None:
     return next(({prefix: uri} for prefix, uri in NAMESPACES.items() if prefix in name or uri in name), None)
 
 
-def _unknown(element: _Element, model: type[Any], path: str) -> Iterator[str]:
+def _unknown(element: _Element, model: type[Element], path: str) -> Iterator[str]:
     fields = bindings(model)
     attributes = {item.xml.attribute for item in fields if not item.xml.steps}
     attributes |= {item.xml.first[1:] for item in fields if item.xml.first}

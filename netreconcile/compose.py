@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 300_000
+MAX_VALUES: Final = 200_000
 """Most values and keys in a file, those of an alias counted again at each use; 10 000 DHCP hosts are some 90 000."""
 MAX_KEY: Final = 1024
 """Longest key in characters: YAML's own limit, except behind `? `."""

@@ -87,18 +87,20 @@ def _differing(left: Tree, right: Tree) -> tuple[Tree, Tree]:
     return pruned
 
 
-def _trimmed(value: Any) -> Any:  # noqa: ANN401 -- a leaf or a tree
+def _trimmed(value: Any) -> Any:
     """Return a tree without what is empty in it."""
     if not isinstance(value, dict):
         return value
     trimmed = {key: _trimmed(item) for key, item in value.items()}
-    return {key: item for key, item in trimmed.items() if item is not None and item is not False and item not in ((), {})}
+    return {
+        key: item for key, item in trimmed.items() if item is not None and item is not False and item not in ((), {})
+    }
 
 
 def label(path: tuple[str, ...]) -> str:
     """Return the path as a user reads it: `ips[10.0.0.1].dhcp.hosts[52:54:00:00:00:10].name`."""
     text = ""
-    model: type[Any] | None = Network
+    model: type[Element] | None = Network
     steps = iter(path)
     for name in steps:
         binding = next((item for item in bindings(model) if item.name == name), None) if model else None

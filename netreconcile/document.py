@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Action, Define, SetAutostart, Step, Update, sentence
-from netreconcile.apply import Report
 from netreconcile.diff import label
 from netreconcile.errors import Problem, dotted
-from netreconcile.observed import Guest, Host, Observed
-from netreconcile.plan import Drift, NetworkPlan, Plan
+
+if TYPE_CHECKING:
+    from netreconcile.apply import Report
+    from netreconcile.observed import Guest, Host, Observed
+    from netreconcile.plan import Drift, NetworkPlan, Plan
 
 FORMAT_VERSION = 1
 

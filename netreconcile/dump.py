@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from netreconcile.binding import ShortFor, bindings
 from netreconcile.codec import unmodelled
 from netreconcile.model import Element
-from netreconcile.observed import Observed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netreconcile.observed import Observed
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]{1,2}|-[0-9]{1,3}(\.[0-9]{1,3}){3})?")
 _READ_AS_SOMETHING_ELSE = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -22,7 +25,7 @@ _DEFAULT_BRIDGE = {"stp": True, "delay": 0}
 class _Dumper(yaml.SafeDumper):
     """Quotes whatever some reader could take for a number, a truth value or a time of day."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 -- PyYAML's protocol
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's signature
         return True
 
 
@@ -43,8 +46,17 @@ def topology_text(name: str, networks: Mapping[str, Observed]) -> str:
     head = yaml.dump({"version": 1, "name": name}, Dumper=_Dumper, sort_keys=False)
     parts = [head, "networks:\n" if networks else "networks: {}\n"]
     for key, there in networks.items():
-        parts += (f"  # libvirt also has {path}, which no key stands for: it is kept as it is\n" for path in _rest(there))
-        body = yaml.dump({key: _said_of(there)}, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+        parts += (
+            f"  # libvirt also has {path}, which no key stands for: it is kept as it is\n" for path in _rest(there)
+        )
+        body = yaml.dump(
+            {key: _said_of(there)},
+            Dumper=_Dumper,
+            sort_keys=False,
+            default_flow_style=None,
+            width=110,
+            allow_unicode=True,
+        )
         parts += (f"  {line}\n" if line else "\n" for line in body.rstrip("\n").split("\n"))
     return "".join(parts)
 
@@ -55,7 +67,7 @@ def _rest(there: Observed) -> tuple[str, ...]:
 
 def _said_of(there: Observed) -> dict[str, Any]:
     network = there.config or there.running
-    assert network is not None, "unreadable networks are left out by the caller"  # noqa: S101
+    assert network is not None, "unreadable networks are left out by the caller"
     said: dict[str, Any] = {"mode": network.mode}
     if not there.active:
         said["state"] = "inactive"
@@ -69,12 +81,12 @@ def _said_of(there: Observed) -> dict[str, Any]:
     return {**said, **plain}
 
 
-def said_by(element: Element) -> Any:  # noqa: ANN401 -- a mapping, or the scalar that is short for it
+def said_by(element: Element) -> Any:
     """Return what a file has to say for this element: values at their default are left out, short forms are used."""
     said: dict[str, Any] = {}
     for binding in bindings(type(element)):
         value = getattr(element, binding.name)
-        if value == binding.default and binding.default is not None or value is None:
+        if (value == binding.default and binding.default is not None) or value is None:
             continue
         if isinstance(value, tuple):
             said[binding.name] = [said_by(item) if isinstance(item, Element) else item for item in value]

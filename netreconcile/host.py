@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import logging
 import shlex
-from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, TypeVar, assert_never, cast
 
 from lxml import etree
 
@@ -20,22 +19,24 @@ from netreconcile.errors import LibvirtFailed, Unreachable
 from netreconcile.observed import Guest, Host, Observed, observed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     import libvirt
 
-    from netreconcile.binding import Version
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NO_BINDING = """\
 the Python binding of libvirt isn't installed: `apt install python3-libvirt` (for Debian's own Python), or
-`pip install 'netreconcile[libvirt]'`, which builds it and needs libvirt's headers (`apt install libvirt-dev pkg-config gcc`)"""
+`pip install 'netreconcile[libvirt]'`, which builds it against libvirt's headers
+(`apt install libvirt-dev pkg-config gcc python3-dev`)"""
 
 
 class Connection:
     """An open connection to a libvirt host; made by `connect`."""
 
-    def __init__(self, api: Any, connection: libvirt.virConnect, uri: str) -> None:  # noqa: ANN401 -- the libvirt module
+    def __init__(self, api: Any, connection: libvirt.virConnect, uri: str) -> None:
         self._api = api
         self._connection = connection
         self.uri = uri
@@ -130,7 +131,7 @@ class Connection:
     def leases(self, name: str) -> list[dict[str, Any]]:
         """Return the network's DHCP leases, as virNetworkGetDHCPLeases tells them."""
         network = self._lookup(f"{name}: read leases", name)
-        return self._call(f"{name}: read leases", network.DHCPLeases)
+        return self._call(f"{name}: read leases", lambda: cast("list[dict[str, Any]]", network.DHCPLeases()))
 
     def _ports(self, there: Observed) -> Iterator[Guest]:
         words = f"{there.name}: read ports"
@@ -191,7 +192,8 @@ def connect(uri: str, *, readonly: bool) -> Iterator[Connection]:
         connection = libvirt.openReadOnly(uri) if readonly else libvirt.open(uri)
     except libvirt.libvirtError as error:
         flag = " --readonly" if readonly else ""
-        msg = f"can't reach libvirt at {uri}: {error.get_error_message()}\nthe same by hand: virsh{flag} -c {shlex.quote(uri)} net-list"
+        by_hand = f"virsh{flag} -c {shlex.quote(uri)} net-list"
+        msg = f"can't reach libvirt at {uri}: {error.get_error_message()}\nthe same by hand: {by_hand}"
         raise Unreachable(msg) from error
     try:
         yield Connection(libvirt, connection, uri)
@@ -202,9 +204,7 @@ def connect(uri: str, *, readonly: bool) -> Iterator[Connection]:
             log.debug("the connection was gone already")
 
 
-def _interfaces(
-    domain: str, xml: str, *, running: bool
-) -> Callable[[str, str | None], Iterator[tuple[str, Guest]]]:
+def _interfaces(domain: str, xml: str, *, running: bool) -> Callable[[str, str | None], Iterator[tuple[str, Guest]]]:
     interfaces = etree.fromstring(xml.encode()).findall("devices/interface")
 
     def of(network: str, bridge: str | None) -> Iterator[tuple[str, Guest]]:

@@ -7,20 +7,23 @@ the list, so that a call which would hit the wrong element, or be refused, is ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Command, Update
 from netreconcile.binding import Binding, Live, Section, bindings
-from netreconcile.codec import identity, item_xml, keys, overlay
-from netreconcile.diff import Change
+from netreconcile.codec import identity, items_xml, keys, overlay
 from netreconcile.model import DhcpHost, DnsHost, DnsSrv, Element, Network, PortGroup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from netreconcile.diff import Change
 
 DHCP = (Section.IP_DHCP_HOST, Section.IP_DHCP_RANGE)
 
 
-class OnlyByRestart(Exception):  # noqa: N818 -- not an error: the answer "no" with its reason
+class OnlyByRestart(Exception):
     """The running network can't be changed in place; the text says why."""
 
 
@@ -74,47 +77,30 @@ def updates(xml: str, running: Network, desired: Network, changes: Iterable[Chan
 def _site_updates(place: Site, xml: str, target: str, running: Network, desired: Network) -> list[Update]:
     before, after = _items(running, place.path), _items(desired, place.path)
     section = place.live.section
-    rules = _RULES[section]
     index = [ip.identity for ip in running.ips].index(place.path[1]) if section in DHCP else -1
-    entries = list(before.items())
-
-    def update(command: Command, key: str) -> Update:
-        element = item_xml(xml if command is Command.DELETE else target, place.path, key)
-        if command is Command.DELETE and section is Section.DNS_HOST:
-            element = _only_ip(before[key])
-        return Update(command, section, index, element, key)
-
-    def hit(command: Command, key: str, item: Any, matches: Callable[[Any, Any], bool]) -> int:  # noqa: ANN401
-        position = next((i for i, (_, entry) in enumerate(entries) if matches(item, entry)), -1)
-        if position < 0 or entries[position][0] != key:
-            msg = f"libvirt can't tell {key} from another entry of {place.path[-1]} when asked to {command.name.lower()} it"
-            raise OnlyByRestart(msg)
-        return position
-
-    calls: list[Update] = []
-    modified: list[tuple[str, Any]] = []
-    added = [(key, item) for key, item in after.items() if key not in before]
+    there, wanted = items_xml(xml, place.path), items_xml(target, place.path)
+    entries = _Entries(place, before)
+    deletes, modifies, adds = [], [], [(key, item) for key, item in after.items() if key not in before]
     for key, item in before.items():
         replacement = after.get(key)
         if replacement == item:
             continue
-        if replacement is not None and place.live.modify and _modifiable(rules, entries, key, replacement):
-            modified.append((key, replacement))
+        if replacement is not None and entries.can_modify(key, replacement):
+            modifies.append((key, replacement))
             continue
-        del entries[hit(Command.DELETE, key, item, rules.deletes)]
-        calls.append(update(Command.DELETE, key))
+        entries.delete(key, item)
+        text = _only_ip(item) if section is Section.DNS_HOST else there[key]
+        deletes.append(Update(Command.DELETE, section, index, text, key))
         if replacement is not None:
-            added.append((key, replacement))
-    for key, item in sorted(modified, key=lambda pair: _claims_default(pair[1])):
-        entries[hit(Command.MODIFY, key, item, rules.modifies)] = (key, item)
-        calls.append(update(Command.MODIFY, key))
-    for key, item in added:
-        if any(rules.collides(item, entry) for _, entry in entries):
-            msg = f"libvirt refuses to add {key} to {place.path[-1]} of a running network: another entry has a field in common"
-            raise OnlyByRestart(msg)
-        entries.append((key, item))
-        calls.append(update(Command.ADD, key))
-    return calls
+            adds.append((key, replacement))
+    calls: list[Update] = []
+    for key, item in sorted(modifies, key=lambda pair: _claims_default(pair[1])):
+        entries.modify(key, item)
+        calls.append(Update(Command.MODIFY, section, index, wanted[key], key))
+    for key, item in adds:
+        entries.add(key, item)
+        calls.append(Update(Command.ADD, section, index, wanted[key], key))
+    return deletes + calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +112,42 @@ class _Rules:
     collides: Callable[[Any, Any], bool]
 
 
-def _modifiable(rules: _Rules, entries: list[tuple[str, Any]], key: str, item: Any) -> bool:  # noqa: ANN401
-    position = next((i for i, (_, entry) in enumerate(entries) if rules.modifies(item, entry)), -1)
-    return position >= 0 and entries[position][0] == key
+class _Entries:
+    """A list as libvirt has it after the calls so far; methods raise OnlyByRestart where libvirt would go wrong."""
+
+    def __init__(self, place: Site, items: Mapping[str, Any]) -> None:
+        self._place = place
+        self._rules = _RULES[place.live.section]
+        self._entries = list(items.items())
+
+    def can_modify(self, key: str, item: object) -> bool:
+        return self._place.live.modify and self._is_first(self._rules.modifies, key, item)
+
+    def delete(self, key: str, item: object) -> None:
+        del self._entries[self._position(self._rules.deletes, key, item)]
+
+    def modify(self, key: str, item: object) -> None:
+        self._entries[self._position(self._rules.modifies, key, item)] = (key, item)
+
+    def add(self, key: str, item: object) -> None:
+        if any(self._rules.collides(item, entry) for _, entry in self._entries):
+            what = f"{key} to {self._place.path[-1]} of a running network"
+            msg = f"libvirt refuses to add {what}: another entry has a field in common"
+            raise OnlyByRestart(msg)
+        self._entries.append((key, item))
+
+    def _first(self, matches: Callable[[Any, Any], bool], item: object) -> int:
+        return next((i for i, (_, entry) in enumerate(self._entries) if matches(item, entry)), -1)
+
+    def _is_first(self, matches: Callable[[Any, Any], bool], key: str, item: object) -> bool:
+        position = self._first(matches, item)
+        return position >= 0 and self._entries[position][0] == key
+
+    def _position(self, matches: Callable[[Any, Any], bool], key: str, item: object) -> int:
+        if not self._is_first(matches, key, item):
+            msg = f"libvirt can't tell {key} from another entry of {self._place.path[-1]}"
+            raise OnlyByRestart(msg)
+        return self._first(matches, item)
 
 
 def _deletes_dhcp_host(item: DhcpHost, entry: DhcpHost) -> bool:

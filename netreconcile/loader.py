@@ -6,17 +6,20 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from netreconcile.checks import check
 from netreconcile.errors import InvalidTopology, Path, Position, Problem, Severity
 from netreconcile.model import Element, Network, Topology
 from netreconcile.reader import Document, read, read_files
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 _TOP_LEVEL = ("version", "name", "defaults", "networks")
+_WIDEST = 80
 _LIBVIRT_NAMES = re.compile(r"(?<!^)(?=[A-Z])")
 _SENTENCES = {
     "missing": "is missing",
@@ -119,13 +122,19 @@ def _joined(source: Source, problems: list[Problem]) -> dict[str, Any]:
         return parts
     for key in ("version", "name"):
         if key not in parts and not any(problem.path == (key,) for problem in problems):
-            hint = "add `version: 1`" if key == "version" else "it is the owner mark of the networks, e.g. `name: home-lab`"
+            hint = (
+                "add `version: 1`"
+                if key == "version"
+                else "it is the owner mark of the networks, e.g. `name: home-lab`"
+            )
             problems.append(Problem("missing-key", f"{key} is missing", (), source.documents[0].position(()), hint))
     problems += (replace(item, position=source.position(item.path)) for item in _head_problems(parts))
     return parts
 
 
-def _join(parts: dict[str, Any], key: str, item: object) -> Problem | None:
+def _join(  # noqa: PLR0911 -- one return a rule
+    parts: dict[str, Any], key: str, item: object
+) -> Problem | None:
     """Put one file's top-level key into the parts, or say why it can't be."""
     if key not in _TOP_LEVEL:
         return Problem("unknown-key", f"unknown key {key!r}", (key,), hint=_nearest(key, _TOP_LEVEL))
@@ -150,7 +159,7 @@ def _head_problems(parts: dict[str, Any]) -> Iterator[Problem]:
     try:
         Topology.model_validate({"version": 1, "name": "x", **head})
     except ValidationError as error:
-        yield from (_problem(details, Topology, (), head) for details in error.errors())
+        yield from (_problem(details, Topology, ()) for details in error.errors())
 
 
 def _networks(parts: dict[str, Any], source: Source, problems: list[Problem]) -> dict[str, Network]:
@@ -176,11 +185,11 @@ def _network(data: dict[str, Any], path: Path) -> tuple[Network | None, list[Pro
     try:
         return Network.model_validate(data), []
     except ValidationError as error:
-        return None, [_problem(details, Network, path, data) for details in error.errors()]
+        return None, [_problem(details, Network, path) for details in error.errors()]
 
 
-def _merged(model: type[Element] | None, below: Any, above: Any) -> Any:  # noqa: ANN401 -- foreign data
-    """Return `above` with what only `below` has; mappings merge, a scalar counts as the mapping that it is short for."""
+def _merged(model: type[Element] | None, below: Any, above: Any) -> Any:
+    """Return `above` with what only `below` has; mappings merge, also those that a scalar is short for."""
     if model is not None:
         below, above = model.expanded(below), model.expanded(above)
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
@@ -200,7 +209,7 @@ def _placed(problem: Problem, source: Source) -> Problem:
     return replace(problem, position=source.position(problem.path, key=problem.code == "unknown-key"))
 
 
-def _problem(details: ErrorDetails, model: type[Element], path: Path, data: object) -> Problem:
+def _problem(details: ErrorDetails, model: type[Element], path: Path) -> Problem:
     """Return pydantic's finding in the words of the file."""
     place = (*path, *details["loc"])
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
@@ -217,7 +226,9 @@ def _problem(details: ErrorDetails, model: type[Element], path: Path, data: obje
     if kind == "string_type" and isinstance(value, (int, float)):
         hint = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
     shown = _kind(value) if isinstance(value, (dict, list)) else repr(value)
-    return Problem("wrong-type" if kind.endswith("_type") else "bad-value", f"{sentence}, not {_short(shown)}", place, hint=hint)
+    return Problem(
+        "wrong-type" if kind.endswith("_type") else "bad-value", f"{sentence}, not {_short(shown)}", place, hint=hint
+    )
 
 
 def _owner(model: type[Element], loc: Sequence[str | int]) -> type[Element]:
@@ -260,4 +271,4 @@ def _kind(value: object) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}…"  # noqa: PLR2004
+    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"

@@ -32,7 +32,7 @@ def _plain(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    match = re.search(r"[<>&'\"]", _plain(text))
+    match = re.search(r"[<&']", _plain(text))
     if match:
         msg = f"{text!r} holds {match[0]!r}, which libvirt writes unescaped here: its own XML would break"
         raise ValueError(msg)
@@ -49,12 +49,18 @@ def _yes_no(value: object) -> object:
         return _YES_NO.get(value, value)
     if isinstance(value, int) and not isinstance(value, bool):
         msg = f"must be true or false, not {value!r}"
-        raise ValueError(msg)
+        raise ValueError(msg)  # noqa: TRY004 -- pydantic turns only ValueError into a finding
     return value
+
+
+def _none_if_zero(value: object) -> object:
+    """Return None for 0 where 0 is libvirt's default, which it doesn't print."""
+    return None if type(value) is int and value == 0 else value
 
 
 Text = Annotated[StrictStr, Canonical(_plain)]
 Block = Annotated[StrictStr, Canonical(_block)]
+NonEmpty = Annotated[StrictStr, Field(min_length=1), Canonical(_plain)]
 Unescaped = Annotated[StrictStr, Canonical(_unescaped)]
 YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 IpAddress = Annotated[StrictStr, Canonical(spelling.ip_address)]
@@ -67,9 +73,11 @@ LeaseTime = Annotated[StrictStr, Canonical(spelling.lease)]
 AddressSpan = Annotated[StrictStr, Canonical(spelling.address_span)]
 PortSpan = Annotated[StrictStr, Canonical(spelling.port_span)]
 PciAddress = Annotated[StrictStr, Canonical(spelling.pci_address)]
-Port = Annotated[StrictInt, Field(ge=0, le=65535)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Rate = Annotated[StrictInt, Field(ge=1, le=2**32 - 1)]
-Id = Annotated[StrictInt, Field(ge=0)]
+Id = Annotated[StrictInt, Field(ge=0, le=2**32 - 1)]
+Byte = Annotated[StrictInt, Field(ge=0, le=255)]
+Share = Annotated[Annotated[StrictInt, Field(ge=0, le=65535)] | None, BeforeValidator(_none_if_zero)]
 
 ModeName = Literal[
     "nat", "route", "open", "isolated", "very-isolated", "bridge", "private", "vepa", "passthrough", "hostdev"
@@ -89,7 +97,7 @@ class Element(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _expand(cls, data: Any) -> Any:  # noqa: ANN401 -- foreign data comes in here
+    def _expand(cls, data: Any) -> Any:
         data = cls.expanded(data)
         if not isinstance(data, dict):
             return data
@@ -125,14 +133,14 @@ class Bridge(Element):
 
     short: ClassVar[str] = "name"
 
-    name: Annotated[Text | None, Xml("@name"), Chosen(own_bridge=True)] = Field(None, examples=["virbr0"])
+    name: Annotated[NonEmpty | None, Xml("@name"), Chosen(own_bridge=True)] = Field(None, examples=["virbr0"])
     """The bridge device, at most 15 bytes. Left out, libvirt takes the first free `virbrN` and it stays. In mode
     `bridge` it names a bridge that the host already has."""
     stp: Annotated[YesNo | None, Xml("@stp", words=("on", "off")), Chosen(own_bridge=True)] = None
     """Spanning tree protocol. libvirt's default is on, which makes each new port wait about 4 seconds."""
     delay: Annotated[Id | None, Xml("@delay"), Chosen(own_bridge=True)] = None
     """Forward delay in seconds; libvirt's default is 0."""
-    zone: Annotated[Text | None, Xml("@zone")] = Field(None, examples=["trusted"])
+    zone: Annotated[NonEmpty | None, Xml("@zone")] = Field(None, examples=["trusted"])
     """firewalld zone of the bridge; needs a running firewalld, or the network doesn't start."""
     mac_table_manager: Annotated[Literal["kernel", "libvirt"] | None, Xml("@macTableManager")] = None
     """Who fills the bridge's MAC table. `libvirt` turns learning and flooding off."""
@@ -141,9 +149,7 @@ class Bridge(Element):
 class Nat(Element):
     """How addresses are translated in mode `nat`."""
 
-    addresses: Annotated[AddressSpan | None, Xml("address", SPAN)] = Field(
-        None, examples=["203.0.113.10-203.0.113.20"]
-    )
+    addresses: Annotated[AddressSpan | None, Xml("address", SPAN)] = Field(None, examples=["203.0.113.10-203.0.113.20"])
     """The public IPv4 addresses to use, `first-last`. Left out: the address of the outgoing interface."""
     ports: Annotated[PortSpan, Xml("port", SPAN)] = Field("1024-65535", examples=["5000-5999"])
     """The ports to use, `first-last`; libvirt writes its default into the running definition."""
@@ -158,7 +164,7 @@ class HostdevDriver(Element):
 
     name: Annotated[Literal["kvm", "vfio"] | None, Xml("@name")] = None
     """The kind of assignment; `vfio` is what current kernels have."""
-    model: Annotated[Text | None, Xml("@model"), Since((10, 0, 0))] = None
+    model: Annotated[NonEmpty | None, Xml("@model"), Since((10, 0, 0))] = None
     """A VFIO variant driver's kernel module."""
 
 
@@ -193,16 +199,16 @@ class VirtualPort(Element):
 
     type: Annotated[Literal["openvswitch", "802.1Qbg", "802.1Qbh", "midonet"] | None, Xml("@type")] = None
     """The kind of switch."""
-    managerid: Annotated[Id | None, Xml("parameters/@managerid")] = None
+    managerid: Annotated[Byte | None, Xml("parameters/@managerid")] = None
     """VSI manager, 0 to 255 (802.1Qbg)."""
-    typeid: Annotated[Id | None, Xml("parameters/@typeid")] = None
+    typeid: Annotated[StrictInt | None, Field(ge=0, le=2**24 - 1), Xml("parameters/@typeid")] = None
     """VSI type, 0 to 16777215 (802.1Qbg)."""
-    typeidversion: Annotated[Id | None, Xml("parameters/@typeidversion")] = None
+    typeidversion: Annotated[Byte | None, Xml("parameters/@typeidversion")] = None
     """Version of the VSI type, 0 to 255 (802.1Qbg)."""
     instanceid: Annotated[Uuid | None, Xml("parameters/@instanceid")] = None
     """VSI instance (802.1Qbg)."""
-    profileid: Annotated[Text | None, Xml("parameters/@profileid")] = None
-    """Port profile, at most 39 characters (802.1Qbh, openvswitch)."""
+    profileid: Annotated[Unescaped | None, Field(min_length=1), Xml("parameters/@profileid")] = None
+    """Port profile, at most 39 bytes (802.1Qbh, openvswitch)."""
     interfaceid: Annotated[Uuid | None, Xml("parameters/@interfaceid")] = None
     """Interface (openvswitch, midonet)."""
 
@@ -253,11 +259,24 @@ class Vlan(Element):
     tags: Annotated[tuple[VlanTag, ...], Xml("tag")] = Field((), examples=[[42, 47]])
     """The VLANs; a number is short for `{id: …}`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _imply_trunk(cls, data: Any) -> Any:
+        """Make a trunk of several VLANs, as libvirt does (virNetDevVlanParse in netdev_vlan_conf.c)."""
+        tags = data.get("tags") if isinstance(data, dict) else None
+        if not isinstance(tags, (list, tuple)) or len(tags) <= 1:
+            return data
+        trunk = data.get("trunk")
+        if _yes_no(trunk) is False:
+            msg = f"{len(tags)} VLANs make a trunk: leave trunk out, or give one VLAN"
+            raise ValueError(msg)
+        return {**data, "trunk": True} if trunk is None else data
+
 
 class PortGroup(Element):
     """A named set of settings that a guest's interface can choose."""
 
-    name: Annotated[Unescaped, Xml("@name")] = Field(examples=["storage"])
+    name: Annotated[Unescaped, Field(min_length=1), Xml("@name")] = Field(examples=["storage"])
     """The name that domains refer to."""
     default: Annotated[YesNo, Xml("@default")] = False
     """Taken by interfaces that name no portgroup; at most one of the network."""
@@ -285,7 +304,7 @@ with warnings.catch_warnings():
 
         short: ClassVar[str] = "name"
 
-        name: Annotated[Text | None, Xml("@name")] = Field(None, examples=["lab.example"])
+        name: Annotated[Unescaped | None, Xml("@name")] = Field(None, examples=["lab.example"])
         """Handed out by DHCP and appended to the names of guests."""
         local_only: Annotated[YesNo, Xml("@localOnly")] = False
         """Never ask the host's resolvers about names of this domain."""
@@ -316,7 +335,7 @@ class DnsHost(Element):
 
     ip: Annotated[IpAddress, Xml("@ip")] = Field(examples=["192.168.122.10"])
     """The address that the names resolve to."""
-    hostnames: Annotated[tuple[Text, ...], Xml("hostname", ordered=True)] = Field((), examples=[["web", "web.lab"]])
+    hostnames: Annotated[tuple[NonEmpty, ...], Xml("hostname", ordered=True)] = Field((), examples=[["web", "web.lab"]])
     """The names; the first one is the answer to a reverse lookup."""
 
     @property
@@ -352,9 +371,9 @@ class DnsSrv(Element):
     """The host that offers the service; left out: nobody does."""
     port: Annotated[Port | None, Xml("@port")] = None
     """The service's port on the target."""
-    priority: Annotated[Port | None, Xml("@priority")] = None
+    priority: Annotated[Share, Xml("@priority")] = None
     """Lower is asked first."""
-    weight: Annotated[Port | None, Xml("@weight")] = None
+    weight: Annotated[Share, Xml("@weight")] = None
     """Share among targets of equal priority."""
 
     @property
@@ -385,7 +404,7 @@ class Tftp(Element):
 
     short: ClassVar[str] = "root"
 
-    root: Annotated[Text | None, Xml("@root")] = Field(None, examples=["/srv/tftp"])
+    root: Annotated[NonEmpty | None, Xml("@root")] = Field(None, examples=["/srv/tftp"])
     """The folder served; it must exist, or the network doesn't start."""
 
 
@@ -434,16 +453,16 @@ class Bootp(Element):
 
     file: Annotated[Text | None, Xml("@file")] = Field(None, examples=["pxelinux.0"])
     """The file to boot: a path on the TFTP server, or a URL."""
-    server: Annotated[Text | None, Xml("@server")] = None
-    """The TFTP server that has it; the host itself if left out."""
+    server: Annotated[IpAddress | None, Xml("@server")] = None
+    """The address of the TFTP server that has it; the host itself if left out."""
 
 
 class Dhcp(Element):
     """The DHCP server of one subnet; without ranges and hosts there is none."""
 
-    ranges: Annotated[
-        tuple[DhcpRange, ...], Xml("range"), Live(Section.IP_DHCP_RANGE, _FIREWALL_AND_RESTART)
-    ] = Field((), examples=[["192.168.122.2-192.168.122.254"]])
+    ranges: Annotated[tuple[DhcpRange, ...], Xml("range"), Live(Section.IP_DHCP_RANGE, _FIREWALL_AND_RESTART)] = Field(
+        (), examples=[["192.168.122.2-192.168.122.254"]]
+    )
     """Addresses to hand out; a text is `first-last`."""
     hosts: Annotated[
         tuple[DhcpHost, ...], Xml("host"), Live(Section.IP_DHCP_HOST, _FIREWALL_AND_RELOAD, modify=True)
@@ -511,11 +530,13 @@ class Network(Element):
     """Refuse, without exception, to stop this network, to restart it while guests are connected, or to remove it."""
     uuid: Annotated[Uuid | None, Xml("uuid"), Chosen()] = None
     """The network's identity. Left out, libvirt makes one and it stays."""
-    title: Annotated[Text | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = None
+    title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = None
     """A short title for people."""
     description: Annotated[Block | None, Xml("description"), Since((9, 7, 0)), ConfigOnly()] = None
     """A longer text for people."""
-    mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(None, examples=["52:54:00:0a:0b:0c"])
+    mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(
+        None, examples=["52:54:00:0a:0b:0c"]
+    )
     """The bridge's MAC address. Left out, libvirt makes one and it stays."""
     mtu: Annotated[StrictInt | None, Field(ge=1, le=65535), Xml("mtu/@size")] = Field(None, examples=[9000])
     """The bridge's MTU in bytes; guests that are plugged in before a change keep the old one."""

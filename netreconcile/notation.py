@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 WITHOUT_FORWARD = ("isolated", "very-isolated")
 """The modes that libvirt expresses by the absence of `<forward>`."""
 
+_CLASSES = ((128, 8), (192, 16), (1 << 64, 24))
+"""IPv4 classes A, B and C: the first octet is below, the prefix length."""
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 _UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours"}
 
@@ -36,7 +38,7 @@ class Cidr:
 
     def write(self, element: _Element, value: str | None) -> None:
         """Set the address in the style that the element already has."""
-        assert value is not None, "an element with an address is removed as a whole"  # noqa: S101
+        assert value is not None, "an element with an address is removed as a whole"
         address, _, mask = value.partition("/")
         element.set("address", address)
         if ":" in address:
@@ -145,11 +147,12 @@ def _set(element: _Element, attribute: str, value: str) -> None:
 
 
 def _is_zero(address: str) -> bool:
-    return address in ("0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+    return address in ("0.0.0.0", "::")
 
 
 def _classful(address: str) -> int:
     if ":" in address:
         return 64
-    first = int(address.partition(".")[0] or 0) if address.partition(".")[0].isdigit() else 0
-    return 8 if first < 128 else 16 if first < 192 else 24  # noqa: PLR2004 -- classes A, B and C
+    first = address.partition(".")[0]
+    octet = int(first) if first.isascii() and first.isdigit() else 0
+    return next(prefix for below, prefix in _CLASSES if octet < below)

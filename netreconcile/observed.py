@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from netreconcile import codec
-from netreconcile.binding import Version
-from netreconcile.mark import Mark
-from netreconcile.model import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netreconcile.binding import Version
+    from netreconcile.mark import Mark
+    from netreconcile.model import Network
 
 
 @dataclass(frozen=True, slots=True, order=True)

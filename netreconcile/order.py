@@ -11,12 +11,14 @@ import graphlib
 import heapq
 import ipaddress
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.fill import filled
-from netreconcile.model import Network
-from netreconcile.observed import Observed
+
+if TYPE_CHECKING:
+    from netreconcile.model import Network
+    from netreconcile.observed import Observed
 
 Resource: TypeAlias = tuple[str, str]
 """A kind and a name: `("bridge", "virbr0")`, `("subnet", "10.0.0.0/24")`, `("address", …)`, `("uuid", …)`."""
@@ -199,6 +201,6 @@ def _layer3(network: Network) -> Iterator[Resource]:
             interface = ipaddress.ip_interface(cidr)
         except ValueError:
             continue
-        if interface.version == 4:  # noqa: PLR2004
+        if isinstance(interface, ipaddress.IPv4Interface):
             yield "subnet", str(interface.network)
     yield from (("address", ip.identity) for ip in network.ips)

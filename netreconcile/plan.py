@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from netreconcile import codec
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
-from netreconcile.binding import Section, Version
 from netreconcile.checks import requirements
 from netreconcile.diff import Change, changes
 from netreconcile.errors import dotted
 from netreconcile.fill import as_running, filled, mark_of
 from netreconcile.live import OnlyByRestart, site, updates
-from netreconcile.mark import Mark
-from netreconcile.model import Network, Topology
-from netreconcile.observed import Guest, Host, Observed
 from netreconcile.order import Claims, ordered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from netreconcile.binding import Section, Version
+    from netreconcile.mark import Mark
+    from netreconcile.model import Network, Topology
+    from netreconcile.observed import Guest, Host, Observed
 
 CHEAPER_TO_RESTART = 20
 """So many live updates of a network that nobody is connected to cost more than its restart: on a NAT network libvirt
@@ -127,9 +131,7 @@ def plan(topology: Topology, host: Host, *, take_over: bool = False) -> Plan:
     """
     names = dict.fromkeys(topology.networks)
     names.update(
-        dict.fromkeys(
-            name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name
-        )
+        dict.fromkeys(name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name)
     )
     claims = Claims(topology.networks, host.networks)
     parts = {name: _network_plan(topology, name, host, claims, take_over=take_over) for name in names}
@@ -160,9 +162,7 @@ def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims) -> P
     return Plan(topology, done, steps)
 
 
-def _network_plan(
-    topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool
-) -> NetworkPlan:
+def _network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool) -> NetworkPlan:
     desired, there, version = topology.networks.get(name), host.networks.get(name), host.version
     if there is None:
         return _create(topology, name, desired, version)
@@ -219,14 +219,14 @@ def _remove(name: str, there: Observed) -> NetworkPlan:
 
 def _update(topology: Topology, name: str, desired: Network, there: Observed, claims: Claims) -> NetworkPlan:
     chosen_from = there.config or there.running
-    assert chosen_from is not None, "readable and there"  # noqa: S101
+    assert chosen_from is not None, "readable and there"
     full = filled(desired, chosen_from)
     mark = mark_of(topology, desired)
     edited = changes(there.config, full) if there.config else ()
     stale: tuple[Change, ...] = ()
     if there.running and desired.state == "active":
         stale = changes(there.running, as_running(full, there.running))
-    drifts = [*_whole(desired, there), *_causes(edited, stale, _file_changed(there.mark, mark))]
+    drifts = [*_whole(desired, there), *_causes(edited, stale, file_changed=_file_changed(there.mark, mark))]
 
     actions: list[Action] = []
     notes = []
@@ -256,13 +256,11 @@ def _update(topology: Topology, name: str, desired: Network, there: Observed, cl
     return NetworkPlan(name, verb, tuple(drifts), steps, there.connected, tuple(notes))
 
 
-class _Refusal(Exception):  # noqa: N818 -- the reason why a network is left alone
+class _Refusal(Exception):
     pass
 
 
-def _run(
-    desired: Network, there: Observed, full: Network, stale: tuple[Change, ...]
-) -> tuple[list[Action], list[str]]:
+def _run(desired: Network, there: Observed, full: Network, stale: tuple[Change, ...]) -> tuple[list[Action], list[str]]:
     """Return what brings the running side where it should be, and the notes about it."""
     if desired.state == "inactive":
         return ([Stop()], []) if there.active else ([], [])
@@ -272,16 +270,16 @@ def _run(
         return [], []
     if there.running.pool and there.connected:
         msg = (
-            f"{len(there.connected)} guests hold devices of its pool ({_names(there.connected)}), and any live change or"
-            " restart makes libvirt forget who uses what: shut them down first"
+            f"devices of its pool are in use ({_names(there.connected)}), and any live change or restart makes libvirt"
+            " forget who uses what: shut the guests down first"
         )
         raise _Refusal(msg)
+    if len(stale) > CHEAPER_TO_RESTART and not there.connected and all(site(change.path) for change in stale):
+        return [Stop(), Start()], [f"restart: nobody is connected, and it is cheaper than {len(stale)} live updates"]
     try:
         calls = updates(there.running_xml, there.running, as_running(full, there.running), stale)
     except OnlyByRestart as reason:
         return [Stop(), Start()], [f"restart: {reason}"]
-    if len(calls) > CHEAPER_TO_RESTART and not there.connected:
-        return [Stop(), Start()], [f"restart: nobody is connected, and it is cheaper than {len(calls)} live updates"]
     return list(calls), []
 
 
@@ -363,7 +361,7 @@ def _whole(desired: Network, there: Observed) -> list[Drift]:
     return drifts
 
 
-def _causes(edited: tuple[Change, ...], stale: tuple[Change, ...], file_changed: bool) -> list[Drift]:  # noqa: FBT001
+def _causes(edited: tuple[Change, ...], stale: tuple[Change, ...], *, file_changed: bool) -> list[Drift]:
     """Return each change once, with its cause."""
     in_config: Mapping[tuple[str, ...], Change] = {change.path: change for change in edited}
     in_running = {change.path for change in stale}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netreconcile.apply import Outcome, Report
 from netreconcile.diff import Change, label
-from netreconcile.observed import Guest, Host, Observed
 from netreconcile.plan import Drift, NetworkPlan, Plan, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netreconcile.observed import Guest, Host, Observed
 
 _SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.REMOVE: "-", Verb.ADOPT: "=", Verb.REFUSE: "!", Verb.NOTHING: " "}
 _STYLES = {Verb.CREATE: "green", Verb.UPDATE: "yellow", Verb.REMOVE: "red", Verb.ADOPT: "cyan", Verb.REFUSE: "bold red"}
@@ -58,7 +61,9 @@ def summary(plan: Plan) -> str:
     if not plan.steps and not plan.refused:
         return f"nothing to do: {_count(len(plan.networks), 'network')} in sync"
     counts = Counter(part.verb for part in plan.networks)
-    parts = [f"{counts[verb]} to {verb}" for verb in (Verb.CREATE, Verb.UPDATE, Verb.REMOVE, Verb.ADOPT) if counts[verb]]
+    parts = [
+        f"{counts[verb]} to {verb}" for verb in (Verb.CREATE, Verb.UPDATE, Verb.REMOVE, Verb.ADOPT) if counts[verb]
+    ]
     if counts[Verb.REFUSE]:
         parts.append(f"{counts[Verb.REFUSE]} refused")
     if counts[Verb.NOTHING]:
@@ -148,12 +153,12 @@ def _values(change: Change) -> str:
     return f"{_value(change.before)} → {_value(change.after)}"
 
 
-def _value(value: Any) -> str:  # noqa: ANN401 -- a leaf or a tree
+def _value(value: Any) -> str:
     text = _flow(value)
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
-def _flow(value: Any) -> str:  # noqa: ANN401 -- a leaf or a tree
+def _flow(value: Any) -> str:
     """Return the value as one line of YAML."""
     if value is True or value is False:
         return "true" if value else "false"
@@ -168,4 +173,3 @@ def _flow(value: Any) -> str:  # noqa: ANN401 -- a leaf or a tree
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-

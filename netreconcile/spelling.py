@@ -20,6 +20,8 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _LONGEST_LEASE = 2**32 - 1
 _SHORTEST_LEASE = 120
 _LAST_PORT = 65535
+_LAST_SLOT = 0x1F
+_OCTETS = 4
 
 
 @functools.lru_cache(maxsize=65536)
@@ -41,10 +43,10 @@ def cidr(text: str) -> str:
         msg = f"{text!r} has no prefix length: write it as {text}/24 or whatever its subnet is"
         raise ValueError(msg)
     spelled = ip_address(address)
-    bits = 128 if ":" in spelled else 32
+    version, bits = (6, 128) if ":" in spelled else (4, 32)
     if mask.isascii() and mask.isdigit():
         if not 1 <= int(mask[:4]) <= bits and not (mask == "0" and _is_zero(spelled)):
-            msg = f"/{mask} is no prefix length: an IPv{'6' if bits == 128 else '4'} prefix is 1 to {bits}"  # noqa: PLR2004
+            msg = f"/{mask} is no prefix length: an IPv{version} prefix is 1 to {bits}"
             raise ValueError(msg)
         return f"{spelled}/{int(mask)}"
     try:
@@ -94,6 +96,8 @@ def unicast_mac(text: str) -> str:
 
 def duid(text: str) -> str:
     """Return a DHCPv6 client id in lower case with two digits a byte."""
+    if re.fullmatch(r"[0-9a-fA-F:]+", text) and not _DUID.fullmatch(text):
+        return text.lower()  # no bytes: libvirt and dnsmasq take it as it is
     if not _DUID.fullmatch(text):
         msg = f"{text!r} is no DUID: write hex bytes with colons between them, as in 00:03:00:01:52:54:00:12:34:56"
         raise ValueError(msg)
@@ -161,20 +165,20 @@ def port_span(text: str) -> str:
 def pci_address(text: str) -> str:
     """Return a PCI address with its domain: `0000:03:10.0`."""
     match = _PCI.fullmatch(text)
-    if not match or int(match[3], 16) > 0x1F:  # noqa: PLR2004 -- PCI has 32 slots
+    if not match or int(match[3], 16) > _LAST_SLOT:
         msg = f"{text!r} is no PCI address: write it as lspci does, 0000:03:10.0"
         raise ValueError(msg)
     return f"{match[1] or '0':0>4}:{match[2]:0>2}:{match[3]:0>2}.{match[4]}".lower()
 
 
 def _is_zero(address: str) -> bool:
-    return address in ("0.0.0.0", "::")  # noqa: S104 -- compared, not bound
+    return address in ("0.0.0.0", "::")
 
 
 def _not_an_address(text: str) -> str:
     octets = text.split(".")
     if all(octet.isascii() and octet.isdigit() for octet in octets):
-        if len(octets) < 4:  # noqa: PLR2004
+        if len(octets) < _OCTETS:
             return f"{text!r} is no IPv4 address: libvirt would fill the missing numbers in an unexpected place"
         if any(len(octet) > 1 and octet.startswith("0") for octet in octets):
             return f"{text!r} is ambiguous: libvirt reads numbers that start with 0 as octal"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.execute import execute
 from netreconcile.commands.output import warn
 from netreconcile.commands.session import host
 from netreconcile.loader import load
 from netreconcile.plan import plan
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
-"""`netreconcile drift`: does the host still match?"""
+"""`netreconcile drift`: tell whether the host still matches."""
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show, show_json, warn
 from netreconcile.commands.session import host, planned
@@ -10,6 +10,9 @@ from netreconcile.document import plan_document
 from netreconcile.loader import load
 from netreconcile.plan import plan
 from netreconcile.render import drift_lines
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

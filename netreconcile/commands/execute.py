@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from netreconcile.actions import Step
 from netreconcile.apply import Outcome, Result, apply
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.session import planned
 from netreconcile.document import plan_document, report_document
 from netreconcile.errors import Refused
-from netreconcile.host import Connection
-from netreconcile.observed import Host
-from netreconcile.plan import Plan
 from netreconcile.render import Line, guest_names, plan_lines, report_lines, summary
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from netreconcile.actions import Step
+    from netreconcile.host import Connection
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
 
 
 def execute(options: argparse.Namespace, connection: Connection, make: Callable[[Host], Plan]) -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import tell, warn
 from netreconcile.commands.session import host
 from netreconcile.dump import topology_text
 from netreconcile.errors import InvalidTopology, UsageError
 from netreconcile.loader import load_text
-from netreconcile.observed import Host, Observed
 from netreconcile.plan import plan
 from netreconcile.render import drift_lines
+
+if TYPE_CHECKING:
+    import argparse
+
+    from netreconcile.observed import Host, Observed
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,7 +26,9 @@ def run(options: argparse.Namespace) -> int:
     if unknown:
         msg = f"the host has no network {unknown[0]!r}; it has {', '.join(sorted(there.networks)) or 'none'}"
         raise UsageError(msg)
-    wanted = {name: item for name, item in sorted(there.networks.items()) if name in (options.network or there.networks)}
+    wanted = {
+        name: item for name, item in sorted(there.networks.items()) if name in (options.network or there.networks)
+    }
     for name, item in wanted.items():
         if item.trouble:
             tell(f"{name} is left out: {item.trouble}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from netreconcile.errors import Problem
-from netreconcile.render import Line
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netreconcile.errors import Problem
+    from netreconcile.render import Line
 
 
 def show(lines: Iterable[Line], stream: TextIO | None = None) -> None:

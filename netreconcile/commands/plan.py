@@ -1,8 +1,8 @@
-"""`netreconcile plan`: what would apply do, and at what price?"""
+"""`netreconcile plan`: tell what apply would do, and at what price."""
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show, show_json, warn
 from netreconcile.commands.session import host, planned
@@ -10,6 +10,9 @@ from netreconcile.document import plan_document
 from netreconcile.loader import load
 from netreconcile.plan import plan
 from netreconcile.render import plan_lines
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

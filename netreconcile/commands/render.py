@@ -1,8 +1,8 @@
-"""`netreconcile render`: what does libvirt get to see?"""
+"""`netreconcile render`: print what libvirt gets to see."""
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile import codec
 from netreconcile.commands.output import show_json, warn
@@ -10,6 +10,9 @@ from netreconcile.document import FORMAT_VERSION
 from netreconcile.errors import UsageError
 from netreconcile.fill import mark_of
 from netreconcile.loader import load
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 import os
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from netreconcile.host import Connection, connect
-from netreconcile.observed import Host
-from netreconcile.plan import Plan
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
 
 DEFAULT_URI = "qemu:///system"
 

@@ -1,13 +1,16 @@
-"""`netreconcile show`: what does the host have?"""
+"""`netreconcile show`: print what the host has."""
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show, show_json
 from netreconcile.commands.session import host
 from netreconcile.document import host_document
 from netreconcile.render import host_lines
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

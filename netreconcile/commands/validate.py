@@ -1,13 +1,16 @@
-"""`netreconcile validate`: is this a topology?"""
+"""`netreconcile validate`: tell whether files are a topology."""
 
 from __future__ import annotations
 
-import argparse
+from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show_json, tell, warn
 from netreconcile.document import problems_document
 from netreconcile.errors import InvalidTopology
 from netreconcile.loader import load
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -43,8 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run_ = commands.add_parser(
         "run",
         help="run one command inside a lab of its own",
-        description="Start a lab, run the command inside, where the lab is all it sees of the host, remove the lab, and "
-        "exit as it did.",
+        description="Start a lab, run the command inside, where the lab is all it sees of the host, remove the lab, "
+        "and exit as it did.",
     )
     _add_options(run_)
     run_.add_argument("argv", nargs="...", metavar="-- COMMAND...", help="the command and its arguments")
@@ -119,6 +118,8 @@ def _list(*, as_json: bool) -> int:
 
     labs = running.named()
     if as_json:
+        import json
+
         document = {"format_version": FORMAT_VERSION, "labs": [_entry(lab) for lab in labs]}
         print(json.dumps(document, indent=2))
         return 0

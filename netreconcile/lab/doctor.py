@@ -87,7 +87,7 @@ def _obstacles() -> Iterator[Finding]:
 def _setting(name: str) -> str:
     """Return a kernel setting, or nothing where this kernel doesn't have it."""
     path = Path("/proc/sys", name.replace(".", "/"))
-    return path.read_text(encoding="ascii").strip() if path.exists() else ""
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
 
 def masked() -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from netreconcile.lab import launch, programs
 from netreconcile.lab.errors import LabUnavailable
 
 if TYPE_CHECKING:
     import subprocess
+    from collections.abc import Callable
 
     from netreconcile.lab.running import Running
 
@@ -73,11 +74,7 @@ class Lab:
         """Return the libvirt functions called in the daemon so far (`virNetworkDefineXML`), in order; needs `log`."""
         return self.running.calls()
 
-    def run(
-        self,
-        *argv: str,
-        **options: Any,  # noqa: ANN401 -- those of subprocess.run
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *argv: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command inside the lab, with the options of `subprocess.run`; text=True unless they say otherwise.
 
         It starts in the present folder, with LIBVIRT_DEFAULT_URI set to the lab. The return code is the one that a
@@ -85,9 +82,7 @@ class Lab:
         """
         import subprocess
 
+        run = cast("Callable[..., subprocess.CompletedProcess[str]]", subprocess.run)
+        options.setdefault("text", True)
         environment = self.running.environment(options.pop("env", os.environ))
-        check = options.pop("check", False)
-        options = {"text": True, **options}
-        done: subprocess.CompletedProcess[str]
-        done = subprocess.run(self.running.command(*argv), env=environment, check=check, **options)
-        return done
+        return run(self.running.command(*argv), env=environment, **options)

@@ -1,1 +1,1 @@
-"""What runs inside a lab, as its PID 1: standard library only, and all of it loaded before the mounts change."""
+"""What runs inside a lab, as its PID 1: standard library only, all loaded (codecs too) before the mounts hide it."""

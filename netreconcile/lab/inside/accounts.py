@@ -34,5 +34,5 @@ def provide(*, guests: bool) -> None:
 
 def mapped() -> int:
     """Return how many users this user namespace knows."""
-    lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    lines = Path("/proc/self/uid_map").read_text(encoding="utf-8").splitlines()
     return sum(int(line.split()[2]) for line in lines)

@@ -74,12 +74,13 @@ class Daemon:
         self.greeting.send(GREETING)
 
     def answers(self) -> bool:
-        """Return whether the daemon answers the greeting, which has become readable; else it is about to end."""
-        if not self.greeting or not self.greeting.recv(512):
+        """Return whether the daemon answers the greeting, which has become readable and is over then."""
+        if not self.greeting:
             return False
-        self.greeting.close()
+        with self.greeting:
+            answer = self.greeting.recv(512)
         self.greeting = None
-        return True
+        return bool(answer)
 
     def _become(self) -> NoReturn:
         """This process is the daemon, started as systemd starts it: with sockets that already take connections."""

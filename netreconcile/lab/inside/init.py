@@ -52,28 +52,36 @@ def main() -> NoReturn:
 
 
 def serve(channel: socket.socket, signals: int, libvirt: daemon.Daemon, *, stays: bool) -> NoReturn:
-    """Keep the lab going until SIGTERM, or until its owner closes the channel; one that stays has no owner once it is up."""
-    owned = True
+    """Keep the lab going until SIGTERM, or until its owner hangs up; one that stays has none once it is up."""
+    up = False
     while True:
         watched: list[int | socket.socket] = [signals]
-        watched += [channel] if owned else []
+        watched += [] if up and stays else [channel]
         watched += [libvirt.greeting] if libvirt.greeting else []
         watched += [] if libvirt.pid else libvirt.listeners
         ready, _, _ = select.select(watched, [], [])
         if signals in ready:
-            if signal.SIGTERM in os.read(signals, 512):
-                os._exit(0)
-            if libvirt.pid in reap():
-                libvirt.pid = 0
-        if libvirt.greeting in ready and libvirt.answers():
-            tell(channel, "")
-            owned = not stays
+            hear(signals, libvirt)
+        if libvirt.greeting in ready:
+            if not libvirt.answers():
+                end(channel, f"{libvirt.setup.daemon} hung up: {daemon.complaint()}")
+            if not up:
+                tell(channel, "")
+            up = True
         if libvirt.greeting and not libvirt.pid:
             end(channel, f"{libvirt.setup.daemon} ended before it answered: {daemon.complaint()}")
         if channel in ready:
             os._exit(0)
         if not libvirt.pid and any(listener in ready for listener in libvirt.listeners):
             libvirt.start()
+
+
+def hear(signals: int, libvirt: daemon.Daemon) -> None:
+    """Obey SIGTERM, and take note if the daemon has ended."""
+    if signal.SIGTERM in os.read(signals, 512):
+        os._exit(0)
+    if libvirt.pid in reap():
+        libvirt.pid = 0
 
 
 def wake_up() -> int:

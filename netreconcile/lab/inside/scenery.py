@@ -107,7 +107,7 @@ def sysctl(name: str, value: str) -> None:
     """The network setting has the value; `/proc/sys/net` shows each reader its own namespace."""
     path = Path("/proc/sys/net", name)
     if path.exists():
-        path.write_text(value, encoding="ascii")
+        path.write_text(value, encoding="utf-8")
 
 
 def ip(commands: str) -> None:
@@ -117,6 +117,6 @@ def ip(commands: str) -> None:
 
 def run(command: Sequence[str], standard_input: str = "") -> None:
     """The command has succeeded. Raises: OSError with what it said."""
-    done = subprocess.run(command, input=standard_input, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=standard_input, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         raise OSError(f"{' '.join(command[:2])}: {done.stderr.strip()}")
