@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except Exception as error:  # noqa: BLE001 -- the last line of defence: a bug must not look like a user's mistake
+    except Exception as error:  # the last line of defence: a bug must not look like a user's mistake
         logging.getLogger(__name__).info("", exc_info=error)
         print(f"unexpected {type(error).__name__}: {error}", file=sys.stderr)
         print(

@@ -43,7 +43,7 @@ def parse_xml(xml: str) -> _Element:
 
     Raises UnreadableXml.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
     try:
         root = etree.fromstring(xml.encode(), parser)
     except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
@@ -126,9 +126,14 @@ def same(left: Network, right: Network) -> bool:
 def keys(identities: Iterable[str]) -> Iterator[str]:
     """Yield the identities, the second of equal ones as `identity#2`, so that each names one item of a list."""
     seen: Counter[str] = Counter()
+    taken: set[str] = set()
     for identity in identities:
-        seen[identity] += 1
-        yield identity if seen[identity] == 1 else f"{identity}#{seen[identity]}"
+        key = identity
+        while key in taken:
+            seen[identity] += 1
+            key = f"{identity}#{seen[identity] + 1}"
+        taken.add(key)
+        yield key
 
 
 def identity(item: object) -> str:
@@ -213,8 +218,10 @@ def _write(element: _Element, current: Element, desired: Element) -> None:
             _write(child, before, after)
             _prune(element, binding.xml.steps)
         else:
-            _write_leaf(_reach(element, binding.xml.steps), binding, None if after == binding.default else after)
-            _prune(element, binding.xml.steps)
+            value = None if after == binding.default else after
+            _write_leaf(_reach(element, binding.xml.steps), binding, value)
+            if value is None:
+                _prune(element, binding.xml.steps)
 
 
 def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:

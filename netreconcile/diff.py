@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from netreconcile.binding import bindings
@@ -54,19 +55,13 @@ def changes(before: Network, after: Network) -> tuple[Change, ...]:
         return ()
     left, right = _differing(tree(before), tree(after))
     from deepdiff.diff import DeepDiff  # costs as much as everything else, and a clean comparison doesn't need it
-    from deepdiff.helper import notpresent
 
-    found = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, verbose_level=2)
-    result = [
-        Change(
-            tuple(level.path(output_format="list")),
-            None if level.t1 is notpresent else _trimmed(level.t1),
-            None if level.t2 is notpresent else _trimmed(level.t2),
-        )
-        for levels in found.values()
-        for level in levels
-    ]
-    return tuple(sorted(result, key=lambda change: change.path))
+    # By default names that start with two underscores are private to deepdiff, and never differ.
+    found = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
+    places = (level.path(output_format="list") for levels in found.values() for level in levels)
+    # A path ends before an index: a list whose order matters changes as a whole.
+    paths = {tuple(takewhile(lambda step: isinstance(step, str), place)) for place in places}
+    return tuple(Change(path, _at(left, path), _at(right, path)) for path in sorted(paths))
 
 
 def _differing(left: Tree, right: Tree) -> tuple[Tree, Tree]:
@@ -85,6 +80,16 @@ def _differing(left: Tree, right: Tree) -> tuple[Tree, Tree]:
         else:
             pruned[1][key] = right[key]
     return pruned
+
+
+def _at(whole: Tree, path: tuple[str, ...]) -> Any:
+    """Return what stands at the path, trimmed, or None."""
+    value: Any = whole
+    for name in path:
+        if name not in value:
+            return None
+        value = value[name]
+    return _trimmed(value)
 
 
 def _trimmed(value: Any) -> Any:

@@ -30,8 +30,12 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _READ_AS_SOMETHING_ELSE
-    style = None if plain else "|" if "\n" in text else "'"
+    if _PLAIN.fullmatch(text) and text.lower() not in _READ_AS_SOMETHING_ELSE:
+        style = None
+    elif not text.isprintable():
+        style = "|" if text == text.strip() and all(line.isprintable() for line in text.split("\n")) else '"'
+    else:
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -43,7 +47,7 @@ def topology_text(name: str, networks: Mapping[str, Observed]) -> str:
 
     What no key can say is told in a comment; it stays on the host when the file is applied.
     """
-    head = yaml.dump({"version": 1, "name": name}, Dumper=_Dumper, sort_keys=False)
+    head = yaml.dump({"version": 1, "name": name}, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
     parts = [head, "networks:\n" if networks else "networks: {}\n"]
     for key, there in networks.items():
         parts += (

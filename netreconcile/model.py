@@ -532,7 +532,7 @@ class Network(Element):
     """The network's identity. Left out, libvirt makes one and it stays."""
     title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = None
     """A short title for people."""
-    description: Annotated[Block | None, Xml("description"), Since((9, 7, 0)), ConfigOnly()] = None
+    description: Annotated[Block | None, Field(min_length=1), Xml("description"), Since((9, 7, 0)), ConfigOnly()] = None
     """A longer text for people."""
     mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(
         None, examples=["52:54:00:0a:0b:0c"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from netreconcile import spelling
@@ -15,6 +16,7 @@ WITHOUT_FORWARD = ("isolated", "very-isolated")
 
 _CLASSES = ((128, 8), (192, 16), (1 << 64, 24))
 """IPv4 classes A, B and C: the first octet is below, the prefix length."""
+_DIGITS = re.compile(r"[0-9]{1,20}")
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 _UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours"}
 
@@ -32,7 +34,7 @@ class Cidr:
         if address is None:
             return None
         mask = element.get("prefix") or element.get("netmask")
-        if mask in (None, "0") and not (mask and _is_zero(address)):
+        if mask in (None, "0"):
             mask = str(_classful(address))
         return f"{address}/{mask}"
 
@@ -76,7 +78,7 @@ class Lease:
     def read(self, element: _Element) -> str | None:
         """Return the lease time, or None without an expiry."""
         expiry = element.get("expiry", "")
-        if not (expiry.isascii() and expiry.isdigit()):
+        if not _DIGITS.fullmatch(expiry):
             return expiry or None
         return spelling.spelled_seconds(int(expiry) * _UNIT_SECONDS.get(element.get("unit", "minutes"), 60))
 
@@ -151,8 +153,10 @@ def _is_zero(address: str) -> bool:
 
 
 def _classful(address: str) -> int:
+    if _is_zero(address):
+        return 0
     if ":" in address:
         return 64
     first = address.partition(".")[0]
-    octet = int(first) if first.isascii() and first.isdigit() else 0
+    octet = int(first) if _DIGITS.fullmatch(first) else 0
     return next(prefix for below, prefix in _CLASSES if octet < below)

@@ -10,7 +10,6 @@ from netreconcile import codec
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.checks import requirements
 from netreconcile.diff import Change, changes
-from netreconcile.errors import dotted
 from netreconcile.fill import as_running, filled, mark_of
 from netreconcile.live import OnlyByRestart, site, updates
 from netreconcile.order import Claims, ordered
@@ -183,10 +182,10 @@ def _refused(name: str, there: Observed | None, reason: str, drifts: Iterable[Dr
 
 
 def _unsupported(desired: Network, version: Version) -> str | None:
-    for path, since, what in requirements(desired):
+    for _, since, what in requirements(desired):
         if version < since:
             have, need = ".".join(map(str, version)), ".".join(map(str, since))
-            return f"{dotted(path)}: {what} needs libvirt {need}, the host has {have}"
+            return f"{what} needs libvirt {need}, the host has {have}"
     return None
 
 

@@ -45,7 +45,7 @@ def cidr(text: str) -> str:
     spelled = ip_address(address)
     version, bits = (6, 128) if ":" in spelled else (4, 32)
     if mask.isascii() and mask.isdigit():
-        if not 1 <= int(mask[:4]) <= bits and not (mask == "0" and _is_zero(spelled)):
+        if len(mask) > 3 or (not 1 <= int(mask) <= bits and not (mask == "0" and _is_zero(spelled))):
             msg = f"/{mask} is no prefix length: an IPv{version} prefix is 1 to {bits}"
             raise ValueError(msg)
         return f"{spelled}/{int(mask)}"

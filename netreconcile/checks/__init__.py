@@ -1,13 +1,13 @@
-"""The rules that look at more than one value of a topology: would libvirt take it, and dnsmasq, and is it meant?
+"""The rules that look at more than one value of a topology: would libvirt and dnsmasq take it, and is it meant.
 
-Pure: nothing here asks a host. Rules that depend on the host's libvirt are `requirements`, not problems.
+Pure: nothing here asks a host. What depends on the host's libvirt is a requirement, not a problem.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.checks import addresses, dns, modes, names, together
+from netreconcile.checks import addresses, dhcp, dns, dnsmasq, modes, names, routes, switches, together
 from netreconcile.checks.needs import requirements
 
 if TYPE_CHECKING:
@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "requirements"]
 
-_RULES = (names.findings, modes.findings, addresses.findings, dns.findings)
+_RULES = (names, modes, switches, addresses, dhcp, routes, dns, dnsmasq)
 
 
 def check(topology: Topology) -> Iterator[Problem]:
-    """Yield everything that is wrong with the networks, each alone and then together; a network to remove is free."""
+    """Yield what is wrong with each network, then with networks together; a network that must not exist is free."""
     for name, network in topology.networks.items():
-        if network.state == "absent":
-            continue
-        for rule in _RULES:
-            for finding in rule(name, network):
-                yield finding.problem(name, active=network.state == "active")
+        if network.state != "absent":
+            for rules in _RULES:
+                for finding in rules.findings(name, network):
+                    yield finding.problem(name, active=network.state == "active")
     yield from together.problems(topology)

@@ -1,4 +1,4 @@
-"""Addresses of the host, what DHCP hands out around them, and routes through them."""
+"""The host's addresses on the network."""
 
 from __future__ import annotations
 
@@ -11,246 +11,105 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netreconcile.errors import Path
-    from netreconcile.model import Dhcp, DhcpHost, DhcpRange, Ip, Network
+    from netreconcile.model import Ip, Network
     from netreconcile.spelling import IPAddress
 
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
-LARGEST_RANGE = 65535
-"""Addresses in a DHCP range at most (virSocketAddrGetRange in virsocketaddr.c)."""
+_SMALLEST_IPV6_MTU = 1280
+_SMALLEST_MTU = 68
 
 
 def interface(ip: Ip) -> Interface | None:
     """Return the address with its subnet, or None where the netmask has holes."""
-    try:
-        return ipaddress.ip_interface(ip.address)
-    except ValueError:
-        return None
+    return None if "." in ip.address.partition("/")[2] else ipaddress.ip_interface(ip.address)
+
+
+def is_ipv6(own: Interface) -> bool:
+    """Return whether the address is an IPv6 one."""
+    return isinstance(own, ipaddress.IPv6Interface)
+
+
+def one_block(start: IPAddress, end: IPAddress) -> bool:
+    """Return whether two addresses differ in their last 16 bits only, as in every range that libvirt takes.
+
+    It calls other ranges too large (virSocketAddrGetRange in virsocketaddr.c).
+    """
+    return int(start) >> 16 == int(end) >> 16
 
 
 def findings(_: str, network: Network) -> Iterator[Finding]:
-    """Yield what is wrong with addresses, DHCP and routes."""
+    """Yield what is wrong with the addresses and with the bridge that has them."""
     seen: dict[str, int] = {}
-    serving: dict[int, int] = {}
+    owns: list[Interface] = []
     for index, ip in enumerate(network.ips):
-        path: Path = ("ips", index)
+        path: Path = ("ips", index, "address")
         own = interface(ip)
         if own is None:
-            yield Finding(
-                Stage.START,
-                "netmask",
-                (*path, "address"),
-                f"the netmask of {ip.address} has holes, which no interface can have",
-                "write a prefix length, as in /24",
-            )
+            message = f"the netmask of {ip.address} has holes: no interface can have it"
+            yield Finding(Stage.START, "netmask", path, message, "write a prefix length, as in /24")
             continue
+        yield from _kind(path, own)
+        if ip.local_ptr and network.dns.enable:
+            yield from _local_ptr(("ips", index, "local_ptr"), own)
         if ip.identity in seen:
-            yield Finding(
-                Stage.START,
-                "address-duplicate",
-                (*path, "address"),
-                f"{ip.identity} is given twice, also as ips[{seen[ip.identity]}]",
-                "remove one of them",
-            )
+            # Linux tells IPv4 addresses apart by address and prefix, IPv6 ones by address alone.
+            again = is_ipv6(own) or own in owns
+            message = f"{ip.identity} is the address of ips[{seen[ip.identity]}] too"
+            hint = "remove one of them"
+            yield Finding(Stage.START if again else Stage.NEVER, "address-duplicate", path, message, hint)
+        elif other := next((net for net in owns if _overlap(own, net)), None):
+            message = f"{own.network} overlaps {other.network}, which is a subnet of this network too"
+            yield Finding(Stage.NEVER, "subnet-overlaps", path, message, "give both the same prefix length")
         seen.setdefault(ip.identity, index)
-        if ip.dhcp.ranges or ip.dhcp.hosts:
-            if own.version in serving:
-                yield Finding(
-                    Stage.DEFINE,
-                    "dhcp-twice",
-                    (*path, "dhcp"),
-                    f"ips[{serving[own.version]}] has DHCP already, and one IPv{own.version} subnet of a network can",
-                    "keep one of them, or make a second network",
-                )
-            serving.setdefault(own.version, index)
-        yield from _boot((*path,), ip, own)
-        yield from _dhcp((*path, "dhcp"), ip.dhcp, own)
-    yield from _routes(network)
+        owns.append(own)
+    yield from _bridge(network, owns)
 
 
-def _boot(path: Path, ip: Ip, own: Interface) -> Iterator[Finding]:
-    if ip.tftp.root is not None and own.version == 6:  # noqa: PLR2004 -- IPv6
-        yield Finding(
-            Stage.DEFINE, "tftp-ipv6", (*path, "tftp"), "libvirt serves TFTP on IPv4 only", "move it to an IPv4 address"
-        )
-    bootp = ip.dhcp.bootp
-    if bootp.file is None and bootp.server is None:
-        return
-    if own.version == 6:  # noqa: PLR2004 -- IPv6
-        yield Finding(
-            Stage.DEFINE,
-            "bootp-ipv6",
-            (*path, "dhcp", "bootp"),
-            "libvirt drops bootp of an IPv6 subnet",
-            "move it to an IPv4 address; for DHCPv6 use dnsmasq_options",
-        )
-    elif bootp.file is None:
-        yield Finding(
-            Stage.DEFINE,
-            "bootp-file",
-            (*path, "dhcp", "bootp"),
-            "bootp has a server but no file to boot",
-            "add file",
-        )
-    elif not ip.dhcp.ranges and not ip.dhcp.hosts:
-        yield Finding(
-            Stage.DEFINE,
-            "bootp-without-dhcp",
-            (*path, "dhcp", "bootp"),
-            "libvirt drops bootp where DHCP has neither ranges nor hosts",
-            "add a range or a host",
-        )
+def _kind(path: Path, own: Interface) -> Iterator[Finding]:
+    """Yield addresses that no host should have; of IPv6 Linux refuses them, of IPv4 it takes them all."""
+    special = next((kind for kind in ("multicast", "loopback", "unspecified") if getattr(own.ip, f"is_{kind}")), None)
+    if not own.network.prefixlen:
+        message = f"{own} has no subnet: libvirt takes prefix length 0 for none and chooses another"
+        yield Finding(Stage.DEFINE, "address-prefix", path, message, "give the prefix length of the subnet")
+    elif special:
+        message = f"{own.ip} is the {special} address" if special == "unspecified" else f"{own.ip} is {special}"
+        stage = Stage.START if is_ipv6(own) else Stage.NEVER
+        yield Finding(stage, "address-special", path, f"{message}: no host can be reached there", "choose another one")
+    elif not is_ipv6(own) and own.ip.is_reserved:
+        message = f"{own.ip} is in the reserved block 240.0.0.0/4: most systems refuse to talk to it"
+        yield Finding(Stage.NEVER, "address-special", path, message, "choose another one")
+    elif own.network.num_addresses > 2 and own.ip == own.network.network_address:  # noqa: PLR2004 -- /31 and /127
+        message = f"{own.ip} is the address of the subnet {own.network} itself"
+        yield Finding(Stage.NEVER, "address-of-subnet", path, message, f"take {own.network.network_address + 1}")
+    elif not is_ipv6(own) and own.network.num_addresses > 2 and own.ip == own.network.broadcast_address:  # noqa: PLR2004
+        message = f"{own.ip} is the broadcast address of {own.network}"
+        yield Finding(Stage.NEVER, "address-of-subnet", path, message, f"take {own.network.network_address + 1}")
 
 
-def _dhcp(path: Path, dhcp: Dhcp, own: Interface) -> Iterator[Finding]:
-    for index, span in enumerate(dhcp.ranges):
-        yield from _range((*path, "ranges", index), span, own)
-    macs: dict[str, int] = {}
-    addresses: dict[str, int] = {}
-    for index, host in enumerate(dhcp.hosts):
-        yield from _host((*path, "hosts", index), host, own)
-        for key, name, seen in ((host.mac, "mac", macs), (host.ip, "ip", addresses)):
-            if key in seen:
-                yield Finding(
-                    Stage.NEVER,
-                    f"reservation-{name}",
-                    (*path, "hosts", index, name),
-                    f"{key} is in hosts[{seen[key]}] too",
-                    "remove one of them, if that isn't meant",
-                )
-            if key is not None:
-                seen.setdefault(key, index)
+def _local_ptr(path: Path, own: Interface) -> Iterator[Finding]:
+    """Yield prefixes for which there is no reverse zone (virSocketAddrPTRDomain in virsocketaddr.c)."""
+    step, longest, unit = (4, 128, "a hex digit, as /64") if is_ipv6(own) else (8, 32, "a byte: /8, /16 or /24")
+    if own.network.prefixlen % step or own.network.prefixlen in (0, longest):
+        message = f"local_ptr needs a prefix that ends at {unit}, not /{own.network.prefixlen}"
+        yield Finding(Stage.START, "local-ptr-prefix", path, message, "remove it, or change the prefix")
 
 
-def _range(path: Path, span: DhcpRange, own: Interface) -> Iterator[Finding]:
-    start, end = ipaddress.ip_address(span.start), ipaddress.ip_address(span.end)
-    for name, address in (("start", start), ("end", end)):
-        if address.version != own.version:
-            yield Finding(
-                Stage.DEFINE,
-                "range-family",
-                (*path, name),
-                f"{address} is IPv{address.version}, but the range stands in the IPv{own.version} subnet {own.network}",
-                "move it to the address of its own family",
-            )
-            return
-    if int(start) > int(end):
-        yield Finding(
-            Stage.DEFINE, "range-backwards", path, f"{start}-{end} runs backwards", f"write {end}-{start}"
-        )
-        return
-    for name, address in (("start", start), ("end", end)):
-        if address not in own.network:
-            yield Finding(
-                Stage.DEFINE,
-                "range-outside-subnet",
-                (*path, name),
-                f"{address} is not in the subnet {own.network}",
-                _usable(own),
-            )
-            return
-    if start == own.network.network_address:
-        yield Finding(
-            Stage.DEFINE, "range-network-address", (*path, "start"), f"{start} is the network's address", _usable(own)
-        )
-    if own.version == 4 and end == own.network.broadcast_address:  # noqa: PLR2004 -- IPv4
-        yield Finding(
-            Stage.DEFINE, "range-broadcast-address", (*path, "end"), f"{end} is the broadcast address", _usable(own)
-        )
-    size = int(end) - int(start) + 1
-    if size > LARGEST_RANGE:
-        yield Finding(
-            Stage.DEFINE,
-            "range-too-large",
-            path,
-            f"{start}-{end} has {size} addresses: libvirt takes at most {LARGEST_RANGE}",
-            "make it smaller, or write several ranges",
-        )
-    if int(start) <= int(own.ip) <= int(end):
-        yield Finding(
-            Stage.NEVER,
-            "range-contains-gateway",
-            path,
-            f"the range contains {own.ip}, the host's own address",
-            "dnsmasq never hands it out; start behind it to make that plain",
-        )
+def _overlap(own: Interface, other: Interface) -> bool:
+    """Return whether two subnets overlap with different prefixes; single addresses are added on purpose."""
+    if own.version != other.version or own.network.prefixlen == other.network.prefixlen:
+        return False
+    single = own.max_prefixlen in (own.network.prefixlen, other.network.prefixlen)
+    return not single and own.network.overlaps(other.network)
 
 
-def _host(path: Path, host: DhcpHost, own: Interface) -> Iterator[Finding]:
-    if own.version == 6 and host.mac is not None:  # noqa: PLR2004 -- IPv6
-        yield Finding(
-            Stage.DEFINE,
-            "reservation-mac-ipv6",
-            (*path, "mac"),
-            "DHCPv6 knows clients by their DUID, and libvirt refuses a MAC here",
-            f"write id: 00:03:00:01:{host.mac}, if the client's DUID is made of its MAC",
-        )
-    if own.version == 4 and host.mac is None and host.name is None:  # noqa: PLR2004 -- IPv4
-        yield Finding(
-            Stage.DEFINE, "reservation-client", path, f"{host.ip} is reserved for nobody", "add mac, or name"
-        )
-    if own.version == 6 and host.id is None and host.name is None:  # noqa: PLR2004 -- IPv6
-        yield Finding(
-            Stage.DEFINE, "reservation-client", path, f"{host.ip} is reserved for nobody", "add id, or name"
-        )
-    if host.name is not None and not (host.name[:1].isascii() and host.name[:1].isalnum()):
-        yield Finding(
-            Stage.DEFINE,
-            "reservation-name",
-            (*path, "name"),
-            f"{host.name!r} can't be a host's name: it must start with a letter or a digit",
-        )
-    address: IPAddress = ipaddress.ip_address(host.ip)
-    if address not in own.network:
-        yield Finding(
-            Stage.NEVER,
-            "reservation-outside-subnet",
-            (*path, "ip"),
-            f"{address} is not in the subnet {own.network}: dnsmasq never hands it out here",
-            _usable(own),
-        )
-    elif address == own.ip:
-        yield Finding(
-            Stage.NEVER,
-            "reservation-of-gateway",
-            (*path, "ip"),
-            f"{address} is the host's own address",
-            "choose another one",
-        )
-
-
-def _routes(network: Network) -> Iterator[Finding]:
-    subnets = [own.network for own in map(interface, network.ips) if own is not None]
-    for index, route in enumerate(network.routes):
-        to, via = ipaddress.ip_network(route.to), ipaddress.ip_address(route.via)
-        path: Path = ("routes", index)
-        if to.version != via.version:
-            yield Finding(
-                Stage.DEFINE,
-                "route-family",
-                (*path, "via"),
-                f"{via} is IPv{via.version} and can't lead to {to}",
-                f"give an IPv{to.version} address",
-            )
-        elif not any(via in subnet for subnet in subnets):
-            yield Finding(
-                Stage.DEFINE,
-                "route-gateway",
-                (*path, "via"),
-                f"{via} is in none of the network's subnets",
-                "give the address of a guest in one of them",
-            )
-        elif to in subnets:
-            yield Finding(
-                Stage.START,
-                "route-to-own-subnet",
-                (*path, "to"),
-                f"{to} is the network's own subnet, which the host reaches without a route",
-                "remove the route",
-            )
-
-
-def _usable(own: Interface) -> str:
-    first, last = own.network[0], own.network[-1]
-    if own.network.num_addresses > 2:  # noqa: PLR2004 -- network and broadcast address
-        first, last = first + 1, last - (own.version == 4)  # noqa: PLR2004 -- IPv6 has no broadcast
-    return f"choose from {first} to {last}"
+def _bridge(network: Network, owns: list[Interface]) -> Iterator[Finding]:
+    """Yield what Linux refuses when libvirt makes the bridge."""
+    if network.mtu is not None and network.mtu < _SMALLEST_MTU:
+        message = f"an MTU of {network.mtu} is too small: a bridge takes {_SMALLEST_MTU} to 65535"
+        yield Finding(Stage.START, "mtu", ("mtu",), message, "leave it out for the usual 1500")
+    elif network.mtu is not None and network.mtu < _SMALLEST_IPV6_MTU and any(map(is_ipv6, owns)):
+        message = f"an MTU of {network.mtu} is too small for IPv6, which needs {_SMALLEST_IPV6_MTU}"
+        yield Finding(Stage.START, "mtu", ("mtu",), message, "raise it, or remove the IPv6 addresses")
+    if network.mac == "00:00:00:00:00:00":
+        message = f"{network.mac} is no address of an interface"
+        yield Finding(Stage.START, "mac", ("mac",), message, "leave it out and libvirt chooses one")

@@ -55,7 +55,11 @@ def _proved(text: str, there: Host) -> bool:
         warn(error.problems)
         return False
     warn(loaded.warnings)
-    found = plan(loaded.topology, there)
+    found = plan(loaded.topology, there, take_over=True)
+    for name in loaded.topology.networks:
+        mark = there.networks[name].mark
+        if mark and mark.topology != loaded.topology.name:
+            tell(f"{name} belongs to topology {mark.topology!r}: applying this file needs --take-over")
     for line in drift_lines(found):
         tell(line.text)
     if found.drifted:

@@ -1,0 +1,1 @@
+"""The tests: packages, so that files of the same name in different folders are different modules."""

@@ -1,0 +1,219 @@
+"""What tests with a real libvirt share: one lab for the session, its host as tests see it, and a clean host for each."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import yaml
+
+from netreconcile import cli, codec
+from netreconcile.lab import Lab, programs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import libvirt
+
+    from netreconcile.model import Network
+
+LINKS = """\
+link add br0 type bridge
+link add br1 type bridge
+link set br0 up
+link set br1 up
+link add eth1 type veth peer name far1
+link add eth2 type veth peer name far2
+link add eth3 type veth peer name far3
+link add eth4 type veth peer name far4
+"""
+"""The host's devices that topologies name: bridges of its own, and NICs that lead nowhere."""
+OWNER = "tests"
+READS = frozenset(
+    {
+        *("virConnectOpenAuth", "virConnectClose", "virConnectGetLibVersion", "virConnectListAllNetworks"),
+        *("virNetworkGetXMLDesc", "virNetworkLookupByName", "virNetworkListAllPorts", "virNetworkPortGetXMLDesc"),
+        *("virNetworkGetDHCPLeases", "virConnectListAllDomains", "virDomainGetXMLDesc", "virDomainIsActive"),
+    }
+)
+"""What reading a host calls in the daemon; whatever else its log has is taken for a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Return the document on standard output."""
+        return json.loads(self.out)
+
+
+class LabHost:
+    """A libvirt host that tests may do anything to: commands run on it, and what libvirt says of it afterwards."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        import libvirt
+
+        libvirt.registerErrorHandler(lambda *_: None, None)
+        self.lab = lab
+        self.uri = lab.uri
+        self._folder = folder
+        self.reconnect()
+
+    def reconnect(self) -> None:
+        """`connection` is open; for tests that have ended the daemon."""
+        import libvirt
+
+        self.connection: libvirt.virConnect = libvirt.open(self.uri)
+
+    @property
+    def release(self) -> tuple[int, int, int]:
+        """Return libvirt's release."""
+        number = self.connection.getLibVersion()
+        return number // 1_000_000, number // 1_000 % 1_000, number % 1_000
+
+    def file(self, networks: Mapping[str, object], *, name: str = OWNER, file: str = "topology.yaml") -> str:
+        """Return the path of a topology file with the networks."""
+        path = self._folder / file
+        path.write_text(yaml.safe_dump({"version": 1, "name": name, "networks": dict(networks)}, sort_keys=False))
+        return str(path)
+
+    def run(self, *arguments: str) -> Ran:
+        """Run a command of the command line in this process, with this host as its connection."""
+        command, *rest = arguments
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = cli.main([command, "-c", self.uri, *rest])
+            except SystemExit as end:
+                code = cast("int", end.code)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    def apply(self, networks: Mapping[str, object], *arguments: str, name: str = OWNER) -> Ran:
+        """Run `apply` with a topology of the networks."""
+        return self.run("apply", self.file(networks, name=name), *arguments)
+
+    def applied(self, networks: Mapping[str, object], *arguments: str, name: str = OWNER) -> Ran:
+        """Apply the networks; fail unless that works."""
+        ran = self.apply(networks, *arguments, name=name)
+        assert ran.code == 0, f"{ran.out}\n{ran.err}"
+        return ran
+
+    def planned(self, networks: Mapping[str, object], *arguments: str, name: str = OWNER) -> Any:
+        """Return the plan for the networks, as JSON tells it."""
+        ran = self.run("plan", self.file(networks, name=name), "-o", "json", *arguments)
+        assert ran.code == 0, f"{ran.out}\n{ran.err}"
+        return ran.json
+
+    def drifted(self, networks: Mapping[str, object], *, name: str = OWNER) -> tuple[str, ...]:
+        """Return the lines of `drift`; none where the host is in sync."""
+        ran = self.run("drift", self.file(networks, name=name))
+        assert ran.code == (2 if ran.out else 0), ran.err
+        return tuple(ran.out.splitlines())
+
+    def causes(self, networks: Mapping[str, object], network: str, *, name: str = OWNER) -> dict[str, str]:
+        """Return the causes of a network's drift by path; the path of the network as a whole is empty."""
+        plan = self.planned(networks, name=name)
+        part = next(part for part in plan["networks"] if part["name"] == network)
+        return {drift.get("path", ""): drift["cause"] for drift in part["drift"]}
+
+    def define(self, xml: str, *, start: bool = False) -> None:
+        """Define a network behind the back of the tool, and start it."""
+        network = self.connection.networkDefineXML(xml)
+        if start:
+            network.create()
+
+    def network(self, name: str) -> libvirt.virNetwork:
+        """Return libvirt's own handle of a network."""
+        return self.connection.networkLookupByName(name)
+
+    def names(self) -> set[str]:
+        """Return the names of the host's networks."""
+        return {network.name() for network in self.connection.listAllNetworks()}
+
+    def config_xml(self, name: str) -> str:
+        """Return libvirt's definition of a network."""
+        import libvirt
+
+        return self.network(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+
+    def running_xml(self, name: str) -> str:
+        """Return the definition that runs."""
+        network = self.network(name)
+        assert network.isActive()
+        return network.XMLDesc(0)
+
+    def config(self, name: str) -> Network:
+        """Return what libvirt has defined."""
+        return codec.parse(self.config_xml(name))[0]
+
+    def running(self, name: str) -> Network:
+        """Return what libvirt runs."""
+        return codec.parse(self.running_xml(name))[0]
+
+    def snapshot(self, name: str) -> tuple[object, ...]:
+        """Return everything that libvirt tells of a network."""
+        network = self.network(name)
+        running = network.XMLDesc(0) if network.isActive() else None
+        config = self.config_xml(name) if network.isPersistent() else None
+        autostart = network.isPersistent() and bool(network.autostart())
+        return network.UUIDString(), config, running, autostart
+
+    def interface(self, bridge: str) -> int | None:
+        """Return the number of a network device inside the lab: a bridge that was made anew has another one."""
+        ran = self.lab.run("ip", "-j", "link", capture_output=True, check=True)
+        return next((link["ifindex"] for link in json.loads(ran.stdout) if link["ifname"] == bridge), None)
+
+    def forget_calls(self) -> None:
+        """`writes` and `log` tell only what happens from now on."""
+        os.truncate(self.lab.running.log_file, 0)
+
+    def writes(self) -> list[str]:
+        """Return the daemon's calls since `forget_calls` that can change something."""
+        return [call for call in self.lab.calls() if call not in READS]
+
+    def log(self) -> str:
+        """Return what the daemon has logged since `forget_calls`."""
+        return self.lab.running.log_file.read_text(encoding="utf-8", errors="replace")
+
+    def clear(self) -> None:
+        """No network is left."""
+        for network in self.connection.listAllNetworks():
+            persistent = network.isPersistent()
+            if network.isActive():
+                network.destroy()
+            if persistent:
+                network.undefine()
+        assert not self.connection.listAllNetworks()
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab with the network driver, a log of its calls, and NICs and bridges of its own."""
+    lacking = programs.missing()
+    if lacking:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
+    with Lab(log=True) as lab:
+        lab.run("ip", "-batch", "-", input=LINKS, check=True)
+        yield lab
+
+
+@pytest.fixture
+def host(lab: Lab, tmp_path: Path) -> Iterator[LabHost]:
+    """The lab's host, without any network before and after the test."""
+    there = LabHost(lab, tmp_path)
+    there.forget_calls()
+    yield there
+    there.clear()
+    there.connection.close()

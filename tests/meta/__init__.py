@@ -1,0 +1,1 @@
+"""Tests of the project itself: what may import what, and that nothing is forgotten."""

@@ -1,0 +1,1 @@
+"""Tests against a real libvirt daemon in private namespaces."""

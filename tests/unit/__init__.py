@@ -1,0 +1,1 @@
+"""Tests without a daemon: values in, values out."""
