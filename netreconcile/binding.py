@@ -65,18 +65,6 @@ class Xml:
     first: str | None = None
     ordered: bool = False
 
-    @property
-    def steps(self) -> tuple[str, ...]:
-        """Return the child names down to the field, in lxml's notation, without the attribute."""
-        parts = [part for part in self.path.split("/") if part != "." and not part.startswith("@")]
-        return tuple(_qualified(part) for part in parts)
-
-    @property
-    def attribute(self) -> str | None:
-        """Return the name of the attribute, or None for a child element or its text."""
-        last = self.path.rpartition("/")[2]
-        return last[1:] if last.startswith("@") else None
-
 
 @dataclass(frozen=True, slots=True)
 class Live:
@@ -145,11 +133,15 @@ class Canonical:
 class Binding:
     """A field of a model with everything that its annotations say.
 
-    `model` is set where the value, or each item of the list, is a model itself; `kind` is the leaf's type.
+    `steps` are the child names down to the field, in lxml's notation; `attribute` is the name at their end, or None for
+    an element or its text. `model` is set where the value, or each item of the list, is a model itself; `kind` is the
+    leaf's type.
     """
 
     name: str
     xml: Xml
+    steps: tuple[str, ...]
+    attribute: str | None
     kind: type
     model: type[Any] | None
     is_list: bool
@@ -175,11 +167,14 @@ def bindings(model: type[BaseModel]) -> tuple[Binding, ...]:
         if is_list:
             inner, item_metadata = _unwrapped(get_args(inner)[0])
             metadata += item_metadata
+        parts = xml.path.split("/")
         canonical, since = _only(metadata, Canonical), _only(metadata, Since)
         found.append(
             Binding(
                 name=name,
                 xml=xml,
+                steps=tuple(_qualified(part) for part in parts if part != "." and not part.startswith("@")),
+                attribute=parts[-1][1:] if parts[-1].startswith("@") else None,
                 kind=inner,
                 model=inner if isinstance(inner, type) and issubclass(inner, BaseModel) else None,
                 is_list=is_list,

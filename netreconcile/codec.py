@@ -6,6 +6,7 @@ Writing overlays: in the host's own XML only what differs is changed, so that ev
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from netreconcile.mark import Mark, read_mark, write_mark
 from netreconcile.model import Element, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lxml.etree import _Element
 
@@ -87,30 +88,25 @@ def new(name: str, network: Network, mark: Mark | None) -> str:
     return etree.tostring(root, encoding="unicode") + "\n"
 
 
-def items_xml(xml: str, path: tuple[str, ...]) -> dict[str, str]:
-    """Return the elements of a list in the network's XML by key; none where the path leads nowhere.
+def items_xml(xml: str, network: Network, path: tuple[str, ...]) -> Callable[[str], str]:
+    """Return a function from an item's key to its element, for one list in the XML that reads as the network.
 
-    The path alternates fields and keys of lists: `("ips", "10.0.0.1", "dhcp", "hosts")`.
+    The path alternates fields and keys of lists, and leads to a list: `("ips", "10.0.0.1", "dhcp", "hosts")`.
     """
     element = parse_xml(xml)
-    model: type[Element] = Network
+    holder: Element = network
+    items: dict[str, _Element] = {}
     steps = iter(path)
     for name in steps:
-        binding = next(item for item in bindings(model) if item.name == name)
+        binding = next(item for item in bindings(type(holder)) if item.name == name)
+        value, found = getattr(holder, name), _found(element, binding)
         if not binding.is_list:
-            found = _found(element, binding)
-            if not found:
-                return {}
-            element, model = found[0], _model(binding)
+            element, holder = found[0] if found else element, value
             continue
-        items = dict(_keyed(element, binding))
-        key = next(steps, None)
-        if key is None:
-            return {name: etree.tostring(item, encoding="unicode", with_tail=False) for name, item in items.items()}
-        if key not in items:
-            return {}
-        element, model = items[key], _model(binding)
-    return {}
+        items = dict(zip(_keys_of(value), found, strict=True))
+        if (key := next(steps, None)) is not None:
+            element, holder = items[key], value[list(items).index(key)]
+    return lambda key: etree.tostring(items[key], encoding="unicode", with_tail=False)
 
 
 def unmodelled(xml: str) -> tuple[str, ...]:
@@ -147,12 +143,15 @@ def _model(binding: Binding) -> type[Element]:
 
 
 def _read(element: _Element, model: type[Element]) -> Any:
-    values = _outside(model)
+    values = dict(_outside(model))
+    is_parent = len(element) > 0
     for binding in bindings(model):
-        values[binding.name] = _read_field(element, binding)
+        deeper = binding.steps and not is_parent
+        values[binding.name] = binding.default if deeper else _read_field(element, binding)
     return model.model_construct(None, **values)
 
 
+@functools.cache
 def _outside(model: type[Element]) -> dict[str, Any]:
     """Return the defaults of the fields that the XML doesn't hold."""
     inside = {binding.name for binding in bindings(model)}
@@ -162,8 +161,7 @@ def _outside(model: type[Element]) -> dict[str, Any]:
 def _read_field(element: _Element, binding: Binding) -> Any:
     found = _found(element, binding)
     if binding.is_list:
-        items = (_read(item, binding.model) if binding.model else _leaf(item, binding) for item in found)
-        return tuple(item for item in items if item is not None)
+        return tuple(_read(item, binding.model) if binding.model else _leaf(item, binding) or "" for item in found)
     if not found:
         return binding.default
     if binding.model:
@@ -174,7 +172,7 @@ def _read_field(element: _Element, binding: Binding) -> Any:
 
 def _found(element: _Element, binding: Binding) -> list[_Element]:
     """Return the elements that hold the field: all of a list's, at most one else."""
-    steps = binding.xml.steps
+    steps = binding.steps
     for step in steps[:-1]:
         child = element.find(step)
         if child is None:
@@ -190,7 +188,7 @@ def _leaf(element: _Element, binding: Binding) -> Any:
     if xml.notation:
         text = xml.notation.read(element)
     else:
-        text = element.get(xml.attribute) if xml.attribute else (element.text or "")
+        text = element.get(binding.attribute) if binding.attribute else (element.text or "")
     if text is None:
         return None
     if binding.kind is bool:
@@ -212,16 +210,16 @@ def _write(element: _Element, current: Element, desired: Element) -> None:
         if before == after:
             continue
         if binding.is_list:
-            _write_list(element, binding, after)
+            _write_list(element, binding, before, after)
         elif binding.model:
-            child = _reach(element, binding.xml.steps)
+            child = _reach(element, binding.steps)
             _write(child, before, after)
-            _prune(element, binding.xml.steps)
+            _prune(element, binding.steps)
         else:
             value = None if after == binding.default else after
-            _write_leaf(_reach(element, binding.xml.steps), binding, value)
+            _write_leaf(_reach(element, binding.steps), binding, value)
             if value is None:
-                _prune(element, binding.xml.steps)
+                _prune(element, binding.steps)
 
 
 def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:
@@ -231,47 +229,49 @@ def _write_leaf(element: _Element, binding: Binding, value: Any) -> None:
         text = xml.words[0] if value else xml.words[1]
     if xml.notation:
         xml.notation.write(element, text)
-    elif xml.attribute is None:
+    elif binding.attribute is None:
         element.text = text
     elif text is None:
-        element.attrib.pop(xml.attribute, None)
+        element.attrib.pop(binding.attribute, None)
     else:
-        element.set(xml.attribute, text)
+        element.set(binding.attribute, text)
 
 
-def _write_list(element: _Element, binding: Binding, items: tuple[Any, ...]) -> None:
-    xml = binding.xml
-    container = _reach(element, xml.steps[:-1])
-    existing = dict(_keyed(element, binding))
-    wanted = dict(zip(keys(identity(item) for item in items), items, strict=True))
+def _write_list(element: _Element, binding: Binding, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
+    container = _reach(element, binding.steps[:-1])
+    existing = dict(zip(_keys_of(before), zip(_found(element, binding), before, strict=True), strict=True))
+    wanted = dict(zip(_keys_of(after), after, strict=True))
     for key in existing.keys() - wanted.keys():
-        container.remove(existing.pop(key))
+        container.remove(existing.pop(key)[0])
+    last = next(reversed(container.findall(binding.steps[-1])), None)
+    position = len(container) if last is None else container.index(last) + 1
+    written = []
     for key, item in wanted.items():
-        child = existing.get(key)
-        if child is None:
-            siblings = container.findall(xml.steps[-1])
-            child = container.makeelement(xml.steps[-1], nsmap=_nsmap(xml.path))
-            container.insert(container.index(siblings[-1]) + 1 if siblings else len(container), child)
-            existing[key] = child
+        if key in existing:
+            child, current = existing[key]
+        else:
+            child = container.makeelement(binding.steps[-1], nsmap=_nsmap(binding.xml.path))
+            container.insert(position, child)
+            position += 1
+            current = _read(child, binding.model) if binding.model else None
         if binding.model:
-            _write(child, _read(child, binding.model), item)
-        elif _leaf(child, binding) != item:
+            _write(child, current, item)
+        elif current != item:
             _write_leaf(child, binding, item)
-    if xml.ordered:
-        for child in [existing[key] for key in wanted]:
+        written.append(child)
+    if binding.xml.ordered:
+        for child in written:
             container.remove(child)
             container.append(child)
-    if xml.first and items:
-        element.set(xml.first[1:], items[0])
-    elif xml.first:
-        element.attrib.pop(xml.first[1:], None)
-    _prune(element, xml.steps[:-1])
+    if binding.xml.first and after:
+        element.set(binding.xml.first[1:], after[0])
+    elif binding.xml.first:
+        element.attrib.pop(binding.xml.first[1:], None)
+    _prune(element, binding.steps[:-1])
 
 
-def _keyed(element: _Element, binding: Binding) -> list[tuple[str, _Element]]:
-    found = _found(element, binding)
-    items = [_read(item, binding.model) if binding.model else _leaf(item, binding) for item in found]
-    return list(zip(keys(identity(item) for item in items), found, strict=True))
+def _keys_of(items: Iterable[object]) -> Iterator[str]:
+    return keys(identity(item) for item in items)
 
 
 def _reach(element: _Element, steps: tuple[str, ...]) -> _Element:
@@ -300,9 +300,9 @@ def _nsmap(name: str) -> dict[str, str] | None:
 
 def _unknown(element: _Element, model: type[Element], path: str) -> Iterator[str]:
     fields = bindings(model)
-    attributes = {item.xml.attribute for item in fields if not item.xml.steps}
+    attributes = {item.attribute for item in fields if not item.steps}
     attributes |= {item.xml.first[1:] for item in fields if item.xml.first}
-    attributes |= {name for item in fields if not item.xml.steps and item.xml.notation for name in _ATTRIBUTES}
+    attributes |= {name for item in fields if not item.steps and item.xml.notation for name in _ATTRIBUTES}
     yield from (f"{path}/@{name}" for name in element.attrib if name not in attributes)
     seen: Counter[str] = Counter()
     for child in element:
@@ -310,7 +310,7 @@ def _unknown(element: _Element, model: type[Element], path: str) -> Iterator[str
             continue
         tag = child.tag
         below = f"{path}/{etree.QName(child).localname}"
-        here = [item for item in fields if item.xml.steps[:1] == (tag,)]
+        here = [item for item in fields if item.steps[:1] == (tag,)]
         seen[tag] += 1
         if not here or (seen[tag] > 1 and not any(item.is_list for item in here)):
             yield below
@@ -326,10 +326,10 @@ _LEAF_ATTRIBUTES = (*_ATTRIBUTES, "domain", "bus", "slot", "function")
 
 def _unknown_leaf(element: _Element, fields: list[Binding], path: str) -> Iterator[str]:
     """Yield what the fields that stand in or below one element leave over."""
-    known = {item.xml.attribute for item in fields if len(item.xml.steps) == 1}
+    known = {item.attribute for item in fields if len(item.steps) == 1}
     if any(item.xml.notation for item in fields):
         known |= set(_LEAF_ATTRIBUTES)
     yield from (f"{path}/@{name}" for name in element.attrib if name not in known)
     for child in element:
-        if isinstance(child.tag, str) and not any(child.tag in item.xml.steps[1:] for item in fields):
+        if isinstance(child.tag, str) and not any(child.tag in item.steps[1:] for item in fields):
             yield f"{path}/{etree.QName(child).localname}"

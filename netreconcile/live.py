@@ -78,7 +78,7 @@ def _site_updates(place: Site, xml: str, target: str, running: Network, desired:
     before, after = _items(running, place.path), _items(desired, place.path)
     section = place.live.section
     index = [ip.identity for ip in running.ips].index(place.path[1]) if section in DHCP else -1
-    there, wanted = items_xml(xml, place.path), items_xml(target, place.path)
+    there, wanted = items_xml(xml, running, place.path), items_xml(target, desired, place.path)
     entries = _Entries(place, before)
     deletes, modifies, adds = [], [], [(key, item) for key, item in after.items() if key not in before]
     for key, item in before.items():
@@ -89,17 +89,17 @@ def _site_updates(place: Site, xml: str, target: str, running: Network, desired:
             modifies.append((key, replacement))
             continue
         entries.delete(key, item)
-        text = _only_ip(item) if section is Section.DNS_HOST else there[key]
+        text = _only_ip(item) if section is Section.DNS_HOST else there(key)
         deletes.append(Update(Command.DELETE, section, index, text, key))
         if replacement is not None:
             adds.append((key, replacement))
     calls: list[Update] = []
     for key, item in sorted(modifies, key=lambda pair: _claims_default(pair[1])):
         entries.modify(key, item)
-        calls.append(Update(Command.MODIFY, section, index, wanted[key], key))
+        calls.append(Update(Command.MODIFY, section, index, wanted(key), key))
     for key, item in adds:
         entries.add(key, item)
-        calls.append(Update(Command.ADD, section, index, wanted[key], key))
+        calls.append(Update(Command.ADD, section, index, wanted(key), key))
     return deletes + calls
 
 

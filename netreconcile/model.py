@@ -164,7 +164,7 @@ class HostdevDriver(Element):
 
     name: Annotated[Literal["kvm", "vfio"] | None, Xml("@name")] = None
     """The kind of assignment; `vfio` is what current kernels have."""
-    model: Annotated[NonEmpty | None, Xml("@model"), Since((10, 0, 0))] = None
+    model: Annotated[NonEmpty | None, Xml("@model"), Since((10, 0, 0))] = Field(None, examples=["mlx5_vfio_pci"])
     """A VFIO variant driver's kernel module."""
 
 
@@ -181,15 +181,15 @@ class Forward(Element):
     """Host interfaces: one at most for `nat` and `route`; the pool that guests are spread over for `bridge`, `private`,
     `vepa` and `passthrough`."""
     nat: Annotated[Nat, Xml("nat")] = Nat()
-    """Address translation, mode `nat` only."""
+    """Address translation."""
     pf: Annotated[Text | None, Xml("pf/@dev")] = Field(None, examples=["eth3"])
     """The SR-IOV physical function whose virtual functions make the pool."""
     addresses: Annotated[tuple[PciAddress, ...], Xml("address", PCI)] = Field((), examples=[["0000:03:10.0"]])
-    """PCI addresses of the virtual functions that make the pool, mode `hostdev` only."""
+    """PCI addresses of the virtual functions that make the pool."""
     managed: Annotated[YesNo, Xml("@managed")] = False
-    """Detach the functions from their host driver when a guest takes them, mode `hostdev` only."""
+    """Detach the functions from their host driver when a guest takes them."""
     driver: Annotated[HostdevDriver, Xml("driver")] = HostdevDriver()
-    """The assignment driver, mode `hostdev` only; a text is its `name`."""
+    """The assignment driver, for `hostdev`; a text is its `name`."""
 
 
 class VirtualPort(Element):
@@ -205,11 +205,17 @@ class VirtualPort(Element):
     """VSI type, 0 to 16777215 (802.1Qbg)."""
     typeidversion: Annotated[Byte | None, Xml("parameters/@typeidversion")] = None
     """Version of the VSI type, 0 to 255 (802.1Qbg)."""
-    instanceid: Annotated[Uuid | None, Xml("parameters/@instanceid")] = None
+    instanceid: Annotated[Uuid | None, Xml("parameters/@instanceid")] = Field(
+        None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
+    )
     """VSI instance (802.1Qbg)."""
-    profileid: Annotated[Unescaped | None, Field(min_length=1), Xml("parameters/@profileid")] = None
+    profileid: Annotated[Unescaped | None, Field(min_length=1), Xml("parameters/@profileid")] = Field(
+        None, examples=["storage"]
+    )
     """Port profile, at most 39 bytes (802.1Qbh, openvswitch)."""
-    interfaceid: Annotated[Uuid | None, Xml("parameters/@interfaceid")] = None
+    interfaceid: Annotated[Uuid | None, Xml("parameters/@interfaceid")] = Field(
+        None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
+    )
     """Interface (openvswitch, midonet)."""
 
 
@@ -321,7 +327,7 @@ class Forwarder(Element):
     """The resolver; left out: the host's own resolvers, for `domain`."""
     port: Annotated[Port | None, Xml("@port"), Since((12, 0, 0))] = None
     """The resolver's port, 53 if left out."""
-    domain: Annotated[Text | None, Xml("@domain")] = None
+    domain: Annotated[Text | None, Xml("@domain")] = Field(None, examples=["corp.example"])
     """Only questions about this domain."""
 
     @property
@@ -349,7 +355,7 @@ class DnsTxt(Element):
 
     name: Annotated[Text, Xml("@name")] = Field(examples=["_owner.lab"])
     """The record's name."""
-    value: Annotated[Text | None, Xml("@value")] = None
+    value: Annotated[Text | None, Xml("@value")] = Field(None, examples=["netops@example.com"])
     """The record's text."""
 
     @property
@@ -365,9 +371,9 @@ class DnsSrv(Element):
     """The service, without the underscore."""
     protocol: Annotated[Text, Xml("@protocol")] = Field(examples=["tcp"])
     """The protocol, `tcp` or `udp`."""
-    domain: Annotated[Text | None, Xml("@domain")] = None
+    domain: Annotated[Text | None, Xml("@domain")] = Field(None, examples=["lab.example"])
     """The domain the record stands in; the network's own if left out."""
-    target: Annotated[Text | None, Xml("@target")] = None
+    target: Annotated[Text | None, Xml("@target")] = Field(None, examples=["ldap1.lab.example"])
     """The host that offers the service; left out: nobody does."""
     port: Annotated[Port | None, Xml("@port")] = None
     """The service's port on the target."""
@@ -453,7 +459,7 @@ class Bootp(Element):
 
     file: Annotated[Text | None, Xml("@file")] = Field(None, examples=["pxelinux.0"])
     """The file to boot: a path on the TFTP server, or a URL."""
-    server: Annotated[IpAddress | None, Xml("@server")] = None
+    server: Annotated[IpAddress | None, Xml("@server")] = Field(None, examples=["192.168.122.1"])
     """The address of the TFTP server that has it; the host itself if left out."""
 
 
@@ -523,16 +529,19 @@ class Network(Element):
     a host bridge or, with `forward.interfaces`, macvtap; `private`, `vepa` and `passthrough` are macvtap variants;
     `hostdev` hands out SR-IOV functions."""
     state: Annotated[Literal["active", "inactive", "absent"], Outside()] = "active"
-    """Whether the network runs, is only defined, or must not exist."""
+    """Whether the network runs, is only defined, or must not exist. A change starts, stops or removes it."""
     autostart: Annotated[YesNo, Outside()] = True
-    """Start the network when the host boots."""
+    """Start the network when the host boots. A change touches nothing that runs."""
     protect: Annotated[YesNo, Outside()] = False
-    """Refuse, without exception, to stop this network, to restart it while guests are connected, or to remove it."""
-    uuid: Annotated[Uuid | None, Xml("uuid"), Chosen()] = None
+    """Refuse, without exception, to stop this network, to restart it while guests are connected, or to remove it. A
+    change touches nothing that runs."""
+    uuid: Annotated[Uuid | None, Xml("uuid"), Chosen()] = Field(None, examples=["7e2a1c0e-7d4f-4a55-9d0b-0d6c5a3b9f10"])
     """The network's identity. Left out, libvirt makes one and it stays."""
-    title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = None
+    title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = Field(None, examples=["Home lab"])
     """A short title for people."""
-    description: Annotated[Block | None, Field(min_length=1), Xml("description"), Since((9, 7, 0)), ConfigOnly()] = None
+    description: Annotated[Block | None, Field(min_length=1), Xml("description"), Since((9, 7, 0)), ConfigOnly()] = (
+        Field(None, examples=["Guests of the home lab.\nOwner: netops."])
+    )
     """A longer text for people."""
     mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(
         None, examples=["52:54:00:0a:0b:0c"]

@@ -77,6 +77,7 @@ def subnet(text: str) -> str:
     return spelled
 
 
+@functools.lru_cache(maxsize=65536)
 def mac(text: str) -> str:
     """Return a MAC in lower case with two digits a byte."""
     if not _MAC.fullmatch(text):
@@ -85,6 +86,7 @@ def mac(text: str) -> str:
     return ":".join(part.zfill(2) for part in text.lower().split(":"))
 
 
+@functools.lru_cache(maxsize=65536)
 def unicast_mac(text: str) -> str:
     """Return a MAC that one interface can have."""
     spelled = mac(text)
@@ -94,6 +96,7 @@ def unicast_mac(text: str) -> str:
     return spelled
 
 
+@functools.lru_cache(maxsize=65536)
 def duid(text: str) -> str:
     """Return a DHCPv6 client id in lower case with two digits a byte."""
     if re.fullmatch(r"[0-9a-fA-F:]+", text) and not _DUID.fullmatch(text):

@@ -87,7 +87,7 @@ class Place:
     live: Live | None = None
 
     def __str__(self) -> str:
-        return "networks.NAME" + "".join(part if part == LIST else f".{part}" for part in self.path)
+        return "".join(part if part == LIST else f".{part}" for part in self.path).lstrip(".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ def keys(element: type[Element]) -> tuple[Key, ...]:
 
 @functools.cache
 def places() -> dict[type[Element], tuple[Place, ...]]:
-    """Return the elements of a network, outermost first, with the places where each stands."""
-    found: dict[type[Element], tuple[Place, ...]] = {}
+    """Return the elements of a network, outermost first, each with the places where it stands, outermost first."""
+    found: dict[type[Element], list[Place]] = {}
     for element, place in _walk(Network, Place((), "/network")):
-        found[element] = (*found.get(element, ()), place)
-    return found
+        found.setdefault(element, []).append(place)
+    return {element: tuple(sorted(at, key=lambda place: len(place.path))) for element, at in found.items()}
 
 
 def xml_paths(key: Key, place: Place) -> tuple[str, ...]:
@@ -128,7 +128,7 @@ def xml_paths(key: Key, place: Place) -> tuple[str, ...]:
 
 
 def price(key: Key, place: Place) -> Price | None:
-    """Return what changing the key at the place costs; None where its description has to say."""
+    """Return what changing the key at the place costs; None where its description, or another key's, has to say."""
     if key.outside or key.short_for:
         return None
     if key.config_only:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from netreconcile import spelling
-from netreconcile.checks.finding import Stage
-from netreconcile.checks.modes import _SETTINGS, _misplaced
+from netreconcile.checks.finding import Stage, listed
+from netreconcile.checks.modes import _SETTINGS
+from netreconcile.errors import dotted
 from netreconcile.model import OWN_BRIDGE_MODES, Element, ModeName, Network
 from netreconcile.reference.keys import LIST, Key, keys
 from netreconcile.reference.texts import same_ports, truth
@@ -55,14 +56,11 @@ def given(name: str) -> Schema:
 
 
 def _settings() -> Iterator[Schema]:
-    for mode in get_args(ModeName):
-        refused = [
-            _at(setting.path, _misplaced(setting, mode).message)
-            for setting in _SETTINGS
-            if setting.stage is not Stage.NEVER and mode not in setting.modes
-        ]
-        if refused:
-            yield _in_modes((mode,), {"allOf": refused})
+    for setting in _SETTINGS:
+        if setting.stage is not Stage.NEVER:
+            message = f"{dotted(setting.path)} is for mode {listed(setting.modes, 'or')}"
+            others = [mode for mode in get_args(ModeName) if mode not in setting.modes]
+            yield _in_modes(others, _at(setting.path, message))
 
 
 def _more() -> Iterator[Schema]:

@@ -79,13 +79,16 @@ def _required(element: type[Element]) -> Schema:
 
 
 def _exclusive(element: type[Element]) -> Schema:
-    pairs = [(key.name, key.short_for) for key in keys(element) if key.short_for]
-    if not pairs:
-        return {}
-    return {
-        "not": {"anyOf": [{"allOf": [rules.given(one), rules.given(other)]} for one, other in pairs]},
-        "errorMessage": "; ".join(f"{one} is short for {other} with one item: give one of the two" for one, other in pairs),
-    }
+    """Return the rules that a key and the one that it is short for exclude each other."""
+    excluded = [
+        {
+            "not": {"allOf": [rules.given(key.name), rules.given(key.short_for)]},
+            "errorMessage": f"{key.name} is short for {key.short_for} with one item: give one of the two",
+        }
+        for key in keys(element)
+        if key.short_for
+    ]
+    return {"allOf": excluded} if excluded else {}
 
 
 def _short(element: type[Element]) -> Schema:
@@ -132,7 +135,7 @@ def _leaf(key: Key, *, required: bool) -> Schema:
 def _description(key: Key, element: type[Element]) -> str:
     modes, default, cost = wording.modes(key, element), wording.default(key), wording.cost(key, element)
     facts = [
-        f"Left out: {default}." if default else "",
+        f"Default: {default}." if default else "",
         f"Mode{'s' if len(modes) > 1 else ''} {listed(modes)} only." if modes else "",
         wording.since(key),
         f"Short form: {wording.short_form(key.element)}" if key.element and key.element.short else "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netreconcile.checks.finding import Stage, listed
 from netreconcile.checks.modes import _SETTINGS
-from netreconcile.reference.keys import LIST, places, prices, xml_paths
+from netreconcile.reference.keys import places, prices, xml_paths
 
 if TYPE_CHECKING:
     from netreconcile.model import Element
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def default(key: Key) -> str:
     """Return what counts where the key is left out, in Markdown; empty where nothing does."""
     if key.chosen:
-        return "what libvirt chooses, which stays" + (" (where it makes the bridge)" if key.chosen.own_bridge else "")
+        return "libvirt's choice"
     if key.required or key.default is None or key.is_list or key.element:
         return ""
     return f"`{written(key.default)}`"
@@ -29,11 +29,13 @@ def written(value: object) -> str:
 
 def since(key: Key) -> str:
     """Return which libvirt the key needs; empty where any will do."""
-    return f"Needs libvirt {'.'.join(map(str, key.since))}." if key.since else ""
+    return f"Needs libvirt {'.'.join(map(str, key.since))} or newer." if key.since else ""
 
 
 def cost(key: Key, element: type[Element]) -> str:
     """Return what changing the key costs; empty where that is told below it, or by its description."""
+    if key.short_for:
+        return f"as `{key.short_for}`"
     if key.element and not key.is_list:
         return ""
     found = prices(key, element)
@@ -48,13 +50,10 @@ def xml(key: Key, element: type[Element]) -> tuple[str, ...]:
 
 
 def modes(key: Key, element: type[Element]) -> tuple[str, ...]:
-    """Return the only modes that take the key; nothing where all do."""
-    for place in places()[element]:
-        path = tuple(part for part in (*place.path, key.name) if part != LIST)
-        for setting in _SETTINGS:
-            if setting.stage is not Stage.NEVER and path[: len(setting.path)] == setting.path:
-                return setting.modes
-    return ()
+    """Return the only modes that take the key, where that is its own rule; nothing where all do that take the element."""
+    paths = [(*place.path, key.name) for place in places()[element]]
+    found = (item for item in _SETTINGS if item.stage is not Stage.NEVER and item.path in paths)
+    return next((setting.modes for setting in found), ())
 
 
 def short_form(element: type[Element]) -> str:

@@ -134,14 +134,13 @@ def _required(owner: type[Element], binding: Binding) -> bool:
 def elements(draw: st.DrawFn, owner: type[Element]) -> Any:
     """Return an element of a topology with some of its fields given; what goes together with what is left to chance."""
     fields = bindings(owner)
-    every = 2 ** len(fields) - 1
-    given = draw(st.integers(0, every)) & draw(st.integers(0, every))
+    given = draw(st.integers(0, 2 ** len(fields) - 1))
     values: dict[str, Any] = {}
     for number, binding in enumerate(fields):
         if not (given >> number & 1 or _required(owner, binding)):
             continue
         one = elements(binding.model) if binding.model else leaves(owner, binding.name)
-        values[binding.name] = draw(st.lists(one, min_size=1, max_size=3) if binding.is_list else one)
+        values[binding.name] = draw(st.lists(one, min_size=1, max_size=2) if binding.is_list else one)
     if owner is model.Vlan and len(values.get("tags", ())) > 1:
         values.pop("trunk", None)  # implied, and never off
     return owner.model_validate(values)
@@ -161,23 +160,38 @@ networks: st.SearchStrategy[Network] = elements(Network).map(_consistent)
 
 @st.composite
 def edited(draw: st.DrawFn, network: Network) -> Network:
-    """Return a network that has some parts of the given one, and others."""
-    other = draw(networks)
-    kept = [binding.name for binding in bindings(Network) if draw(st.booleans())]
-    mixed = other.model_copy(update={name: getattr(network, name) for name in kept})
-    for name in ("ips", "portgroups", "dns"):
-        if draw(st.booleans()):
-            mixed = mixed.model_copy(update={name: draw(_edited_value(getattr(network, name), getattr(other, name)))})
-    return _consistent(mixed)
+    """Return a network that differs from the given one in a few places, anywhere."""
+    for _ in range(draw(st.integers(1, 4))):
+        network = draw(_edited(network))
+    return _consistent(network)
 
 
 @st.composite
-def _edited_value(draw: st.DrawFn, value: Any, other: Any) -> Any:
-    if isinstance(value, tuple):
-        both = [*value, *other]
-        return tuple(item for item in draw(st.permutations(both)) if draw(st.booleans()))
-    names = [name for name in type(value).model_fields if draw(st.booleans())]
-    return value.model_copy(update={name: getattr(other, name) for name in names})
+def _edited(draw: st.DrawFn, element: Any) -> Any:
+    owner = type(element)
+    binding = draw(st.sampled_from(bindings(owner)))
+    value = getattr(element, binding.name)
+    one = elements(binding.model) if binding.model else leaves(owner, binding.name)
+    if binding.is_list:
+        items = list(value)
+        position = draw(st.integers(0, len(items)))
+        if position == len(items):
+            items.append(draw(one))
+        elif binding.model and draw(st.booleans()):
+            items[position] = draw(_edited(items[position]))
+        else:
+            del items[position]
+        value = tuple(items)
+    elif binding.model:
+        value = draw(_edited(value))
+    elif _required(owner, binding):
+        value = draw(one)
+    else:
+        value = draw(st.just(binding.default) | one)
+    changed = element.model_copy(update={binding.name: value})
+    if isinstance(changed, model.Vlan) and len(changed.tags) > 1:
+        return changed.model_copy(update={"trunk": True})
+    return changed
 
 
 @st.composite

@@ -67,7 +67,7 @@ def _gone(path: tuple[str, ...], wanted: Network) -> bool:
     for name in path:
         if name not in place:
             return True
-        place = place[name]
+        place = place[name] if isinstance(place, dict) else {}
     return False
 
 
