@@ -134,7 +134,7 @@ def keys(identities: Iterable[str]) -> Iterator[str]:
 
 def identity(item: object) -> str:
     """Return what tells a list's item from the others: a model's identity, or the text itself."""
-    return item.identity if isinstance(item, Element) else str(item)
+    return str(item.identity if isinstance(item, Element) else item)
 
 
 def _model(binding: Binding) -> type[Element]:

@@ -93,8 +93,14 @@ def _details(action: Action) -> dict[str, Any]:
     match action:
         case Define(xml):
             return {"xml": xml}
-        case Update(command, section, parent_index, xml):
-            return {"command": command.name, "section": section.name, "parent_index": parent_index, "xml": xml}
+        case Update(command, section, parent_index, xml, item):
+            return {
+                "command": command.name,
+                "section": section.name,
+                "parent_index": parent_index,
+                "item": item,
+                "xml": xml,
+            }
         case SetAutostart(enabled):
             return {"enabled": enabled}
         case _:
@@ -102,7 +108,13 @@ def _details(action: Action) -> dict[str, Any]:
 
 
 def _guest(guest: Guest) -> dict[str, Any]:
-    return {"domain": guest.domain, "mac": guest.mac, "target": guest.target or None, "running": guest.running}
+    return {
+        "domain": guest.domain,
+        "mac": guest.mac,
+        "target": guest.target or None,
+        "running": guest.running,
+        "by_bridge": guest.by_bridge,
+    }
 
 
 def _problem(problem: Problem) -> dict[str, Any]:

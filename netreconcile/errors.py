@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
+
+_SIMPLE = re.compile(r"[\w.-]+")
 
 Path = tuple[str | int, ...]
 """Where a value stands in a topology: mapping keys and list indexes, outermost first."""
@@ -53,13 +56,15 @@ class Problem:
 
 
 def dotted(path: Path) -> str:
-    """Return the path as a user reads it: `networks.default.ips[0].address`."""
+    """Return the path as a user reads it: `networks.default.ips[0].address`, `networks['an odd name']`."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        else:
+        elif _SIMPLE.fullmatch(part):
             text += f".{part}" if text else part
+        else:
+            text += f"[{part!r}]"
     return text
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Command, Update
 from netreconcile.binding import Binding, Live, Section, bindings
-from netreconcile.codec import identity, items_xml, keys, overlay
+from netreconcile.codec import identity, items_xml, keys, overlay, parse
 from netreconcile.model import DhcpHost, DnsHost, DnsSrv, Element, Network, PortGroup
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def updates(xml: str, running: Network, desired: Network, changes: Iterable[Chan
         if place not in sites:
             sites.append(place)
     target = overlay(xml, desired, None)
-    found = [update for place in sites for update in _site_updates(place, xml, target, running, desired)]
+    written, _ = parse(target)  # the desired network with its lists in the order of the XML
+    found = [update for place in sites for update in _site_updates(place, xml, target, running, written)]
     return tuple(sorted(found, key=lambda update: (Command.DELETE, Command.MODIFY, Command.ADD).index(update.command)))
 
 

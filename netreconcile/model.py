@@ -7,7 +7,6 @@ that a host is never refused for what it has. `None` always means "not there".
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -17,38 +16,25 @@ from netreconcile import spelling
 from netreconcile.binding import Canonical, Chosen, ConfigOnly, Live, Outside, Section, ShortFor, Since, Xml
 from netreconcile.notation import CIDR, LEASE, MODE, PCI, SPAN
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _YES_NO = {"yes": True, "no": False, "on": True, "off": False}
 _FIREWALL_AND_RELOAD = "firewall rules re-created, dnsmasq reloaded"
 _FIREWALL_AND_RESTART = "firewall rules re-created, dnsmasq restarted"
 
 
-def _plain(text: str) -> str:
-    match = _CONTROL.search(text)
-    if match:
-        msg = f"{text!r} holds the control character {match[0]!r}, which would end up as a line of its own on the host"
-        raise ValueError(msg)
-    return text
+def _yes_no(value: object) -> bool:
+    """Return the truth value; the words of libvirt's XML count, which YAML 1.2 reads as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value in _YES_NO:
+        return _YES_NO[value]
+    msg = f"must be true or false, not {value!r}"
+    raise ValueError(msg)
 
 
-def _unescaped(text: str) -> str:
-    match = re.search(r"[<&']", _plain(text))
-    if match:
-        msg = f"{text!r} holds {match[0]!r}, which libvirt writes unescaped here: its own XML would break"
-        raise ValueError(msg)
-    return text
-
-
-def _block(text: str) -> str:
-    return "\n".join(_plain(line) for line in text.split("\n"))
-
-
-def _yes_no(value: object) -> object:
-    """Return True or False for the words that libvirt's XML uses; YAML 1.2 reads them as text."""
-    if isinstance(value, str):
-        return _YES_NO.get(value, value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        msg = f"must be true or false, not {value!r}"
+def _no_truth(value: object) -> object:
+    """Return the value; Python takes true for 1, a file doesn't."""
+    if isinstance(value, bool):
+        msg = f"must be a number, not {value!r}"
         raise ValueError(msg)  # noqa: TRY004 -- pydantic turns only ValueError into a finding
     return value
 
@@ -58,10 +44,11 @@ def _none_if_zero(value: object) -> object:
     return None if type(value) is int and value == 0 else value
 
 
-Text = Annotated[StrictStr, Canonical(_plain)]
-Block = Annotated[StrictStr, Canonical(_block)]
-NonEmpty = Annotated[StrictStr, Field(min_length=1), Canonical(_plain)]
-Unescaped = Annotated[StrictStr, Canonical(_unescaped)]
+Text = Annotated[StrictStr, Canonical(spelling.plain)]
+Block = Annotated[StrictStr, Canonical(spelling.block)]
+NonEmpty = Annotated[StrictStr, Field(min_length=1), Canonical(spelling.plain)]
+Unescaped = Annotated[StrictStr, Canonical(spelling.unescaped)]
+UnescapedNonEmpty = Annotated[StrictStr, Field(min_length=1), Canonical(spelling.unescaped)]
 YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 IpAddress = Annotated[StrictStr, Canonical(spelling.ip_address)]
 IpWithPrefix = Annotated[StrictStr, Canonical(spelling.cidr)]
@@ -119,8 +106,8 @@ class Element(BaseModel):
         first, hyphen, second = cls.short.partition("-")
         if not hyphen:
             return {first: data}
-        start, _, end = str(data).partition("-")
-        return {first: start.strip(), second: end.strip() or start.strip()}
+        start, between, end = str(data).partition("-")
+        return {first: start.strip(), second: end.strip() if between else start.strip()}
 
     @property
     def identity(self) -> str:
@@ -209,9 +196,7 @@ class VirtualPort(Element):
         None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
     )
     """VSI instance (802.1Qbg)."""
-    profileid: Annotated[Unescaped | None, Field(min_length=1), Xml("parameters/@profileid")] = Field(
-        None, examples=["storage"]
-    )
+    profileid: Annotated[UnescapedNonEmpty | None, Xml("parameters/@profileid")] = Field(None, examples=["storage"])
     """Port profile, at most 39 bytes (802.1Qbh, openvswitch)."""
     interfaceid: Annotated[Uuid | None, Xml("parameters/@interfaceid")] = Field(
         None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
@@ -229,7 +214,8 @@ class Rates(Element):
     burst: Annotated[Rate | None, Xml("@burst")] = None
     """Size of a burst at peak rate, kibibytes."""
     floor: Annotated[Rate | None, Xml("@floor")] = None
-    """Rate guaranteed to a guest's interface, kilobytes per second; inbound only."""
+    """Rate guaranteed to a guest's interface, kilobytes per second. It stands in libvirt's schema of networks, but no
+    release so far accepts it there: set it on the domain's interface."""
 
 
 class Bandwidth(Element):
@@ -269,20 +255,21 @@ class Vlan(Element):
     @classmethod
     def _imply_trunk(cls, data: Any) -> Any:
         """Make a trunk of several VLANs, as libvirt does (virNetDevVlanParse in netdev_vlan_conf.c)."""
-        tags = data.get("tags") if isinstance(data, dict) else None
+        said: dict[str, Any] = data if isinstance(data, dict) else {}
+        tags: Any = said.get("tags")
         if not isinstance(tags, (list, tuple)) or len(tags) <= 1:
             return data
-        trunk = data.get("trunk")
-        if _yes_no(trunk) is False:
+        trunk = said.get("trunk")
+        if trunk is not None and not _yes_no(trunk):
             msg = f"{len(tags)} VLANs make a trunk: leave trunk out, or give one VLAN"
             raise ValueError(msg)
-        return {**data, "trunk": True} if trunk is None else data
+        return {**said, "trunk": True} if trunk is None else data
 
 
 class PortGroup(Element):
     """A named set of settings that a guest's interface can choose."""
 
-    name: Annotated[Unescaped, Field(min_length=1), Xml("@name")] = Field(examples=["storage"])
+    name: Annotated[UnescapedNonEmpty, Xml("@name")] = Field(examples=["storage"])
     """The name that domains refer to."""
     default: Annotated[YesNo, Xml("@default")] = False
     """Taken by interfaces that name no portgroup; at most one of the network."""
@@ -494,7 +481,7 @@ class Ip(Element):
     @property
     def identity(self) -> str:
         """Return the address without its prefix length."""
-        return self.address.partition("/")[0]
+        return (self.address or "").partition("/")[0]  # a host's may lack it
 
 
 class Route(Element):
@@ -540,7 +527,7 @@ class Network(Element):
     title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = Field(None, examples=["Home lab"])
     """A short title for people."""
     description: Annotated[Block | None, Field(min_length=1), Xml("description"), Since((9, 7, 0)), ConfigOnly()] = (
-        Field(None, examples=["Guests of the home lab.\nOwner: netops."])
+        Field(None, examples=["Guests of the home lab, run by netops"])
     )
     """A longer text for people."""
     mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(
@@ -594,7 +581,7 @@ class Network(Element):
 class Topology(Element):
     """What the files say: the networks that a host must have, under one owner's name."""
 
-    version: Annotated[Literal[1], Field()]
+    version: Annotated[Literal[1], BeforeValidator(_no_truth)]
     """Version of this file format."""
     name: Annotated[Text, Field(min_length=1, max_length=128, examples=["home-lab"])]
     """The owner mark that every network of this topology carries on the host."""

@@ -41,15 +41,20 @@ class Claims:
         self._wanted = {name: _completed(network, host.get(name)) for name, network in desired.items()}
 
     def blocked(self, sequences: Sequences) -> dict[str, str]:
-        """Return the networks that claim what another one holds and no step releases, each with the reason."""
+        """Return the networks that claim what another one holds and keeps, each with the reason."""
         reasons = {}
-        for name, steps in sequences.items():
-            claims = {claim for step in steps for claim in self.claimed(step)}
+        claimed = {name: {claim for step in steps for claim in self.claimed(step)} for name, steps in sequences.items()}
+        for name, claims in claimed.items():
             for other in self._host:
                 if other == name or not claims:
                     continue
                 released = {item for step in sequences.get(other, ()) for item in self.released(step)}
-                stuck = sorted(item for side, item in self._held[other] - released if item in claims)
+                again = claimed.get(other, set())
+                stuck = sorted(
+                    held[1]
+                    for held in self._held[other]
+                    if held[1] in claims and (held not in released or held[1] in again)
+                )
                 if stuck:
                     kind, what = stuck[0]
                     reasons[name] = f"{kind} {what} is in use by network {other!r}, which keeps it"
@@ -90,31 +95,50 @@ class Claims:
         """Return the steps of a network that undefine it before they define it anew."""
         name = sequence[0].network
         there, wanted = self._host[name], self._wanted[name]
-        define = next(step.action for step in sequence if isinstance(step.action, Define))
-        actions: list[Action] = [Undefine(), define]
-        if there.active:
-            actions.insert(0, Stop())
+        actions: list[Action] = [Stop()] if there.active else []
+        if there.persistent:
+            actions.append(Undefine())
+        actions += (step.action for step in sequence if isinstance(step.action, Define))
         if wanted.autostart:
             actions.append(SetAutostart(enabled=True))
         if wanted.state == "active":
             actions.append(Start())
-        impact = Impact.RESTART if there.active else Impact.NONE
-        return tuple(Step(name, action, impact) for action in actions)
+        impact = Impact.RESTART if wanted.state == "active" else Impact.REMOVE
+        return tuple(Step(name, action, impact if there.active else Impact.NONE) for action in actions)
+
+    def can_go_down(self, sequence: tuple[Step, ...]) -> bool:
+        """Return whether `taken_down` has steps of its own for the network: it is there, and is not down already."""
+        there = self._host.get(sequence[0].network)
+        first = Stop if there and there.active else Undefine
+        return there is not None and not isinstance(sequence[0].action, first)
 
     def edges(self, steps: list[Step]) -> Iterator[tuple[int, int]]:
         """Yield pairs of positions: the first step has to be done before the second."""
-        releases = [self.released(step) for step in steps]
         claims = [self.claimed(step) for step in steps]
-        for first, given in enumerate(releases):
-            names = {resource for _, resource in given}
+        gone: set[tuple[str, Held]] = set()
+        for first, step in enumerate(steps):
+            given = {(step.network, held) for held in self.released(step)} - gone  # what is gone can't be let go again
+            gone |= given
+            names = {resource for _, (_, resource) in given}
             for second, taken in enumerate(claims):
-                if steps[first].network != steps[second].network and not names.isdisjoint(taken):
+                if step.network != steps[second].network and not names.isdisjoint(taken):
                     yield first, second
         # A bridge name that libvirt picks must not be one that the file gives to another network.
         picks = [i for i, step in enumerate(steps) if isinstance(step.action, Define) and self._is_picked(step.network)]
         for first, step in enumerate(steps):
             if picks and isinstance(step.action, Define) and first not in picks:
                 yield from ((first, second) for second in picks)
+        # libvirt takes a network over another one's bridge after that one, and not before (networkBridgeNameValidate).
+        for second, step in enumerate(steps):
+            over = self._shared(step)
+            yield from ((first, second) for first, taken in enumerate(claims) if over in taken)
+
+    def _shared(self, step: Step) -> Resource | None:
+        """Return the bridge that somebody else makes for the network that the step defines."""
+        network = self._wanted.get(step.network)
+        if network is None or network.own_bridge or not isinstance(step.action, Define):
+            return None
+        return next(_names_bridge(network), None)
 
     def _is_picked(self, name: str) -> bool:
         network = self._wanted.get(name)
@@ -127,7 +151,7 @@ def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
     Networks that exchange bridge names wait for each other: then one of them, with the fewest guests, is taken down
     completely (stopped and undefined, its UUID and all else are in the definition that brings it back).
     """
-    sequences = dict(sequences)
+    sequences = dict(sorted(sequences.items()))
     while True:
         steps = [step for sequence in sequences.values() for step in sequence]
         before: dict[int, set[int]] = {position: set() for position in range(len(steps))}
@@ -140,7 +164,7 @@ def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
             graphlib.TopologicalSorter(before).prepare()
         except graphlib.CycleError as error:
             waiting = {steps[position].network for position in error.args[1]}
-            movable = [name for name in waiting if not any(isinstance(s.action, Undefine) for s in sequences[name])]
+            movable = [name for name in waiting if claims.can_go_down(sequences[name])]
             victim = min(movable, key=lambda name: (claims.guests(name), name))
             sequences[victim] = claims.taken_down(sequences[victim])
             continue

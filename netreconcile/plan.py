@@ -244,7 +244,7 @@ def _update(topology: Topology, name: str, desired: Network, there: Observed, cl
     notes += why
     impact = _impact_of(run, there)
     steps = tuple(_step(name, action, impact, full) for action in [*actions, *run])
-    if any(change.path == ("uuid",) for change in edited):
+    if full.uuid not in (None, there.uuid):
         steps = claims.taken_down(steps)
         notes.append("a UUID can't be changed: the network is undefined and defined anew")
     if not steps:

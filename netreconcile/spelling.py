@@ -1,4 +1,4 @@
-"""One spelling for texts that libvirt and its users write in several ways: addresses, MACs, DUIDs, leases, ranges.
+"""One spelling for texts that libvirt and its users write in several ways: addresses, MACs, leases, ranges.
 
 Each function returns the canonical spelling or raises ValueError with a sentence for the user.
 """
@@ -12,8 +12,11 @@ import uuid as uuids
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_BREAKS_XML = re.compile(r"[<&']")
 _MAC = re.compile(r"[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}")
 _DUID = re.compile(r"[0-9a-fA-F]+(:[0-9a-fA-F]+)+")
+_UUID = re.compile(r"([0-9a-fA-F]-*){32}")
 _LEASE = re.compile(r"([0-9]{1,10})([smh])")
 _PCI = re.compile(r"(?:([0-9a-fA-F]{1,4}):)?([0-9a-fA-F]{1,2}):([0-9a-fA-F]{1,2})\.([0-7])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -22,6 +25,30 @@ _SHORTEST_LEASE = 120
 _LAST_PORT = 65535
 _LAST_SLOT = 0x1F
 _OCTETS = 4
+_PREFIX_DIGITS = 3
+
+
+def plain(text: str) -> str:
+    """Return a text without control characters; a line break would become a line of its own in some file."""
+    match = _CONTROL.search(text)
+    if match:
+        msg = f"{text!r} holds the control character {match[0]!r}, which would end up as a line of its own on the host"
+        raise ValueError(msg)
+    return text
+
+
+def block(text: str) -> str:
+    """Return a text of several lines without other control characters."""
+    return "\n".join(plain(line) for line in text.split("\n"))
+
+
+def unescaped(text: str) -> str:
+    """Return a text without the characters that break XML, for values that libvirt writes as they are."""
+    match = _BREAKS_XML.search(plain(text))
+    if match:
+        msg = f"{text!r} holds {match[0]!r}, which libvirt writes unescaped here: its own XML would break"
+        raise ValueError(msg)
+    return text
 
 
 @functools.lru_cache(maxsize=65536)
@@ -45,7 +72,7 @@ def cidr(text: str) -> str:
     spelled = ip_address(address)
     version, bits = (6, 128) if ":" in spelled else (4, 32)
     if mask.isascii() and mask.isdigit():
-        if len(mask) > 3 or (not 1 <= int(mask) <= bits and not (mask == "0" and _is_zero(spelled))):
+        if len(mask) > _PREFIX_DIGITS or (not 1 <= int(mask) <= bits and not (mask == "0" and _is_zero(spelled))):
             msg = f"/{mask} is no prefix length: an IPv{version} prefix is 1 to {bits}"
             raise ValueError(msg)
         return f"{spelled}/{int(mask)}"
@@ -109,11 +136,10 @@ def duid(text: str) -> str:
 
 def uuid(text: str) -> str:
     """Return a UUID in lower case with hyphens."""
-    try:
-        return str(uuids.UUID(text))
-    except ValueError as error:
+    if not _UUID.fullmatch(text):
         msg = f"{text!r} is no UUID: write 32 hex digits, as in 7e2a1c0e-7d4f-4a55-9d0b-0d6c5a3b9f10"
-        raise ValueError(msg) from error
+        raise ValueError(msg)
+    return str(uuids.UUID(text))
 
 
 def lease(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What tests with a real libvirt share: one lab for the session, its host as tests see it, and a clean host for each."""
+"""What tests with a real libvirt share: a lab for the session, and its host as tests see it, clean for each of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ from netreconcile.lab import Lab, programs
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
-
-    import libvirt
 
     from netreconcile.model import Network
 
@@ -63,9 +61,6 @@ class LabHost:
     """A libvirt host that tests may do anything to: commands run on it, and what libvirt says of it afterwards."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
-        import libvirt
-
-        libvirt.registerErrorHandler(lambda *_: None, None)
         self.lab = lab
         self.uri = lab.uri
         self._folder = folder
@@ -75,12 +70,12 @@ class LabHost:
         """`connection` is open; for tests that have ended the daemon."""
         import libvirt
 
-        self.connection: libvirt.virConnect = libvirt.open(self.uri)
+        self.connection: Any = libvirt.open(self.uri)
 
     @property
     def release(self) -> tuple[int, int, int]:
         """Return libvirt's release."""
-        number = self.connection.getLibVersion()
+        number = int(self.connection.getLibVersion())
         return number // 1_000_000, number // 1_000 % 1_000, number % 1_000
 
     def file(self, networks: Mapping[str, object], *, name: str = OWNER, file: str = "topology.yaml") -> str:
@@ -92,10 +87,11 @@ class LabHost:
     def run(self, *arguments: str) -> Ran:
         """Run a command of the command line in this process, with this host as its connection."""
         command, *rest = arguments
+        connection = () if "-c" in rest else ("-c", self.uri)
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
-                code = cli.main([command, "-c", self.uri, *rest])
+                code = cli.main([command, *connection, *rest])
             except SystemExit as end:
                 code = cast("int", end.code)
         return Ran(code, out.getvalue(), err.getvalue())
@@ -134,7 +130,7 @@ class LabHost:
         if start:
             network.create()
 
-    def network(self, name: str) -> libvirt.virNetwork:
+    def network(self, name: str) -> Any:
         """Return libvirt's own handle of a network."""
         return self.connection.networkLookupByName(name)
 
@@ -146,13 +142,13 @@ class LabHost:
         """Return libvirt's definition of a network."""
         import libvirt
 
-        return self.network(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE)
+        return str(self.network(name).XMLDesc(libvirt.VIR_NETWORK_XML_INACTIVE))
 
     def running_xml(self, name: str) -> str:
         """Return the definition that runs."""
         network = self.network(name)
         assert network.isActive()
-        return network.XMLDesc(0)
+        return str(network.XMLDesc(0))
 
     def config(self, name: str) -> Network:
         """Return what libvirt has defined."""
@@ -165,7 +161,7 @@ class LabHost:
     def snapshot(self, name: str) -> tuple[object, ...]:
         """Return everything that libvirt tells of a network."""
         network = self.network(name)
-        running = network.XMLDesc(0) if network.isActive() else None
+        running = self.running_xml(name) if network.isActive() else None
         config = self.config_xml(name) if network.isPersistent() else None
         autostart = network.isPersistent() and bool(network.autostart())
         return network.UUIDString(), config, running, autostart
@@ -190,7 +186,7 @@ class LabHost:
     def clear(self) -> None:
         """No network is left."""
         for network in self.connection.listAllNetworks():
-            persistent = network.isPersistent()
+            persistent = bool(network.isPersistent())
             if network.isActive():
                 network.destroy()
             if persistent:

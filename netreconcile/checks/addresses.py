@@ -29,11 +29,16 @@ def is_ipv6(own: Interface) -> bool:
     return isinstance(own, ipaddress.IPv6Interface)
 
 
-def one_block(start: IPAddress, end: IPAddress) -> bool:
-    """Return whether two addresses differ in their last 16 bits only, as in every range that libvirt takes.
+def too_large(start: IPAddress, end: IPAddress) -> bool:
+    """Return whether every libvirt refuses the range as too large (virSocketAddrGetRange in virsocketaddr.c).
 
-    It calls other ranges too large (virSocketAddrGetRange in virsocketaddr.c).
+    A range has at most 65536 addresses; of IPv6, only the last 16 bits of its ends may differ.
     """
+    return not one_block(start, end) if ":" in str(start) else int(end) - int(start) >= 1 << 16
+
+
+def one_block(start: IPAddress, end: IPAddress) -> bool:
+    """Return whether two addresses differ in their last 16 bits only, as libvirt 9.0 wants it of IPv4 ranges too."""
     return int(start) >> 16 == int(end) >> 16
 
 
@@ -49,6 +54,9 @@ def findings(_: str, network: Network) -> Iterator[Finding]:
             yield Finding(Stage.START, "netmask", path, message, "write a prefix length, as in /24")
             continue
         yield from _kind(path, own)
+        if network.mode == "nat" and not own.network.prefixlen:
+            message = f"{own.network} is every address: libvirt can't translate it"
+            yield Finding(Stage.START, "address-prefix", path, message, "give the subnet's prefix length, as in /24")
         if ip.local_ptr and network.dns.enable:
             yield from _local_ptr(("ips", index, "local_ptr"), own)
         if ip.identity in seen:
@@ -68,10 +76,7 @@ def findings(_: str, network: Network) -> Iterator[Finding]:
 def _kind(path: Path, own: Interface) -> Iterator[Finding]:
     """Yield addresses that no host should have; of IPv6 Linux refuses them, of IPv4 it takes them all."""
     special = next((kind for kind in ("multicast", "loopback", "unspecified") if getattr(own.ip, f"is_{kind}")), None)
-    if not own.network.prefixlen:
-        message = f"{own} has no subnet: libvirt takes prefix length 0 for none and chooses another"
-        yield Finding(Stage.DEFINE, "address-prefix", path, message, "give the prefix length of the subnet")
-    elif special:
+    if special:
         message = f"{own.ip} is the {special} address" if special == "unspecified" else f"{own.ip} is {special}"
         stage = Stage.START if is_ipv6(own) else Stage.NEVER
         yield Finding(stage, "address-special", path, f"{message}: no host can be reached there", "choose another one")

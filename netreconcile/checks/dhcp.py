@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.addresses import Interface, interface, is_ipv6, one_block
+from netreconcile.checks.addresses import Interface, interface, is_ipv6, too_large
 from netreconcile.checks.finding import Finding, Stage
 
 if TYPE_CHECKING:
@@ -112,8 +112,9 @@ def _refusals(path: Path, start: IPAddress, end: IPAddress, own: Interface) -> I
     if not is_ipv6(own) and end == own.network.broadcast_address:
         message = f"{end} is the broadcast address of {own.network}"
         yield Finding(Stage.DEFINE, "range-broadcast-address", (*path, "end"), message, usable)
-    if not one_block(start, end):
-        message = f"{start}-{end} is too large for libvirt: the ends may differ in their last 16 bits only"
+    if too_large(start, end):
+        most = "the ends may differ in their last 16 bits only" if is_ipv6(own) else "at most 65536 addresses"
+        message = f"{start}-{end} is too large for libvirt: {most}"
         hint = f"end it at {ipaddress.ip_address(start.packed[:-2] + bytes((255, 255)))}, and go on in another range"
         yield Finding(Stage.DEFINE, "range-too-large", path, message, hint)
 

@@ -96,10 +96,15 @@ def _commas(network: Network) -> Iterator[Finding]:
         message = f"dnsmasq takes what follows the comma in {network.domain.name!r} for an address or an interface"
         yield Finding(Stage.NEVER, "dns-comma", ("domain", "name"), message, "give one domain")
     for index, service in enumerate(network.dns.srv):
+        # dnsmasq reads name, target, port, …; only in the port's place a word keeps it from starting.
+        fields = [
+            part for text in (service.domain or "", service.target) if text is not None for part in text.split(",")
+        ]
+        stage = Stage.START if len(fields) > 2 and not fields[2].isdigit() else Stage.NEVER  # noqa: PLR2004
         for name, text in (("domain", service.domain), ("target", service.target)):
             if text is not None and "," in text:
                 message = f"dnsmasq takes what follows the comma in {text!r} for the next field of the record"
-                yield Finding(Stage.START, "dns-comma", ("dns", "srv", index, name), message, "give one name")
+                yield Finding(stage, "dns-comma", ("dns", "srv", index, name), message, "give one name")
 
 
 def _srv_name(record: DnsSrv) -> str:

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.addresses import one_block
+from netreconcile.checks.addresses import too_large
 from netreconcile.checks.finding import Finding, Stage, listed
 from netreconcile.errors import dotted
 from netreconcile.model import OWN_BRIDGE_MODES, Element
@@ -22,56 +22,51 @@ if TYPE_CHECKING:
     from netreconcile.model import Network
 
 _MACVTAP = ("private", "vepa", "passthrough")
+_LAN = ("bridge", *_MACVTAP, "hostdev")
 _ADDRESSED = ("nat", "route", "open", "isolated")
-_FORWARDING = ("nat", "route", "open", "bridge", *_MACVTAP, "hostdev")
+_ROUTED = ("nat", "route", "open")
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """A setting, and the modes that take it; in the others it is refused or lost, or without effect (NEVER)."""
+    """A setting, the modes in which it works, and those that take it without effect; the others refuse or lose it."""
 
     path: Path
     modes: tuple[str, ...]
-    stage: Stage = Stage.DEFINE
+    ignored: tuple[str, ...] = ()
 
 
-_SETTINGS = (
+SETTINGS = (
     _Setting(("mac",), OWN_BRIDGE_MODES),
     _Setting(("mtu",), OWN_BRIDGE_MODES),
+    _Setting(("ipv6",), OWN_BRIDGE_MODES, ignored=_LAN),
     _Setting(("bridge", "name"), (*OWN_BRIDGE_MODES, "bridge")),
     _Setting(("bridge", "stp"), OWN_BRIDGE_MODES),
     _Setting(("bridge", "delay"), OWN_BRIDGE_MODES),
     _Setting(("bridge", "zone"), OWN_BRIDGE_MODES),
     _Setting(("bridge", "mac_table_manager"), (*OWN_BRIDGE_MODES, "bridge")),
-    _Setting(("domain",), OWN_BRIDGE_MODES),
-    _Setting(("domain",), (*_ADDRESSED, *_MACVTAP, "bridge", "hostdev"), Stage.NEVER),
-    _Setting(("dns", "hosts"), OWN_BRIDGE_MODES),
-    _Setting(("dns", "hosts"), (*_ADDRESSED, *_MACVTAP, "bridge", "hostdev"), Stage.NEVER),
-    _Setting(("dns", "txt"), OWN_BRIDGE_MODES),
-    _Setting(("dns", "txt"), (*_ADDRESSED, *_MACVTAP, "bridge", "hostdev"), Stage.NEVER),
-    _Setting(("dns", "srv"), OWN_BRIDGE_MODES),
-    _Setting(("dns", "srv"), (*_ADDRESSED, *_MACVTAP, "bridge", "hostdev"), Stage.NEVER),
-    _Setting(("dns", "forward_plain_names"), _ADDRESSED, Stage.NEVER),
-    _Setting(("dns", "forwarders"), _ADDRESSED, Stage.NEVER),
-    _Setting(("dnsmasq_options",), _ADDRESSED, Stage.NEVER),
-    _Setting(("ipv6",), OWN_BRIDGE_MODES, Stage.NEVER),
-    _Setting(("port",), (*OWN_BRIDGE_MODES, "bridge"), Stage.NEVER),
+    _Setting(("port",), (*OWN_BRIDGE_MODES, "bridge"), ignored=(*_MACVTAP, "hostdev")),
     _Setting(("ips",), _ADDRESSED),
+    _Setting(("domain",), _ADDRESSED, ignored=("very-isolated",)),
+    _Setting(("dns", "hosts"), _ADDRESSED, ignored=("very-isolated",)),
+    _Setting(("dns", "txt"), _ADDRESSED, ignored=("very-isolated",)),
+    _Setting(("dns", "srv"), _ADDRESSED, ignored=("very-isolated",)),
+    _Setting(("dns", "forwarders"), _ADDRESSED, ignored=("very-isolated", *_LAN)),
+    _Setting(("dns", "forward_plain_names"), _ADDRESSED, ignored=("very-isolated", *_LAN)),
+    _Setting(("dnsmasq_options",), _ADDRESSED, ignored=("very-isolated", *_LAN)),
     _Setting(("forward", "nat"), ("nat",)),
     _Setting(("forward", "interfaces"), ("nat", "route", "bridge", *_MACVTAP)),
+    _Setting(("forward", "pf"), _LAN, ignored=_ROUTED),
     _Setting(("forward", "addresses"), ("hostdev",)),
     _Setting(("forward", "managed"), ("hostdev",)),
-    _Setting(("forward", "pf"), _FORWARDING),
-    _Setting(("forward", "pf"), ("bridge", *_MACVTAP, "hostdev", "isolated", "very-isolated"), Stage.NEVER),
+    _Setting(("forward", "driver", "name"), ("hostdev",), ignored=(*_ROUTED, "bridge", *_MACVTAP)),
     _Setting(("forward", "driver", "model"), ("hostdev",)),
-    _Setting(("forward", "driver", "name"), _FORWARDING),
-    _Setting(("forward", "driver", "name"), ("hostdev", "isolated", "very-isolated"), Stage.NEVER),
 )
 
 
 def findings(_: str, network: Network) -> Iterator[Finding]:
     """Yield settings that the network's mode doesn't take, and what it lacks."""
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         if network.mode not in setting.modes and _given(network, setting.path):
             yield _misplaced(setting, network.mode)
     yield from _addressless(network)
@@ -92,7 +87,7 @@ def _given(network: Network, path: Path) -> bool:
 
 def _misplaced(setting: _Setting, mode: str) -> Finding:
     what, where = dotted(setting.path), f"it is for {listed(setting.modes, 'or')}"
-    if setting.stage is Stage.NEVER:
+    if mode in setting.ignored:
         message = f"{what} has no effect in mode {mode}: {where}"
         return Finding(Stage.NEVER, "ignored-by-mode", setting.path, message, "remove it, unless it is kept on purpose")
     message = f"{what} can't be set in mode {mode}: {where}"
@@ -155,8 +150,8 @@ def _nat(network: Network) -> Iterator[Finding]:
     if first == last and (four or (six and nat.ipv6)):
         message = f"{nat.ports}: one port is no range for libvirt, which then fails to start the network"
         yield Finding(Stage.START, "nat-ports", ("forward", "nat", "ports"), message, "give two ports or more")
-    if nat.addresses is not None and not one_block(*map(ipaddress.ip_address, nat.addresses.split("-"))):
-        message = f"{nat.addresses} is too large for libvirt: the ends may differ in their last 16 bits only"
+    if nat.addresses is not None and too_large(*map(ipaddress.ip_address, nat.addresses.split("-"))):
+        message = f"{nat.addresses} is too large for libvirt, which takes at most 65536 addresses"
         yield Finding(Stage.DEFINE, "nat-addresses", ("forward", "nat", "addresses"), message, "make it smaller")
     if nat.ipv6 and not six:
         message = "there is no IPv6 address whose subnet could be translated"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from netreconcile.checks.dnsmasq import runs
 from netreconcile.checks.finding import Finding, Stage
+from netreconcile.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +41,14 @@ def findings(name: str, network: Network) -> Iterator[Finding]:
 
 def _network_name(name: str, network: Network) -> Iterator[Finding]:
     size = len(name.encode())
+    advice = "use letters, digits, '.', '_' and '-'"
+    try:
+        plain(name)
+    except ValueError as error:
+        yield Finding(Stage.DEFINE, "network-name", (), str(error), advice)
     if not name or "/" in name:
-        yield Finding(
-            Stage.DEFINE,
-            "network-name",
-            (),
-            f"{name!r} can't be a network's name: libvirt refuses '/' and the empty name",
-            "use letters, digits, '.', '_' and '-'",
-        )
+        message = f"{name!r} can't be a network's name: libvirt refuses '/' and the empty name"
+        yield Finding(Stage.DEFINE, "network-name", (), message, advice)
     if size > _LONGEST_DEFINED:
         message = f"the network's name has {size} bytes: libvirt can store at most {_LONGEST_DEFINED}"
         yield Finding(Stage.DEFINE, "network-name-too-long", (), message, "shorten it")

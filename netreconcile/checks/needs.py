@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING
 
 from netreconcile.binding import bindings
+from netreconcile.checks.addresses import one_block
 from netreconcile.checks.switches import takes_vlans, vlan_paths
 from netreconcile.errors import dotted
 
@@ -26,6 +28,20 @@ def requirements(network: Network) -> Iterator[tuple[Path, Version, str]]:
     if takes_vlans(network) and not takes_vlans(network, plain_bridge=False):
         for path in vlan_paths(network):
             yield path, (11, 0, 0), f"{dotted(path)} on a bridge that isn't Open vSwitch"
+    for path, first, last in _spans(network):
+        if not one_block(ipaddress.ip_address(first), ipaddress.ip_address(last)):
+            # Seen: refused by 9.0, taken by 11.3; which release began with it is not known.
+            yield path, (11, 3, 0), f"the range {first}-{last}, whose ends differ in more than their last 16 bits,"
+
+
+def _spans(network: Network) -> Iterator[tuple[Path, str, str]]:
+    for number, ip in enumerate(network.ips):
+        for index, span in enumerate(ip.dhcp.ranges):
+            if ":" not in span.start + span.end:
+                yield ("ips", number, "dhcp", "ranges", index), span.start, span.end
+    if network.forward.nat.addresses is not None:
+        first, _, last = network.forward.nat.addresses.partition("-")
+        yield ("forward", "nat", "addresses"), first, last
 
 
 def _fields(model: BaseModel, path: Path) -> Iterator[tuple[Path, Version, str]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netreconcile.checks.finding import Finding, Stage, listed
-from netreconcile.model import Bandwidth, VirtualPort
+from netreconcile.model import Bandwidth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netreconcile.errors import Path
-    from netreconcile.model import Network, PortGroup, Rates, Vlan
+    from netreconcile.model import Network, PortGroup, Rates, VirtualPort, Vlan
 
 _LONGEST_PROFILE = 39
 """Bytes of a port profile: LIBVIRT_IFLA_VF_PORT_PROFILE_MAX - 1 (virnetdevvportprofile.h)."""
@@ -64,7 +64,7 @@ def takes_vlans(network: Network, *, plain_bridge: bool = True) -> bool:
     allowed = pool or (network.mode == "bridge" and network.virtualport.type in kinds)
     for group in network.portgroups:
         if network.vlan.tags or group.vlan.tags:
-            own = group.virtualport != VirtualPort()
+            own = group.virtualport.type is not None or bool(_parameters(group.virtualport))
             if not (network.mode == "bridge" and group.virtualport.type == "openvswitch" if own else allowed):
                 return False
     return allowed or not network.vlan.tags or any(group.default for group in network.portgroups)
@@ -87,7 +87,7 @@ def _virtualport_in_the_way(network: Network) -> str:
 
 def _virtualport(path: Path, network: Network, port: VirtualPort) -> Iterator[Finding]:
     here = (*path, "virtualport")
-    given = tuple(name for name in _PARAMETERS if getattr(port, name) is not None)
+    given = _parameters(port)
     if given and port.type is None and not path:
         message = f"{listed(given)} without the type of the switch"
         yield Finding(Stage.DEFINE, "virtualport-type", here, message, "add type: openvswitch, 802.1Qbg or 802.1Qbh")
@@ -103,6 +103,10 @@ def _virtualport(path: Path, network: Network, port: VirtualPort) -> Iterator[Fi
         message = f"libvirt plugs no guest with virtualport {port.type} into a network of mode {network.mode}"
         hint = f"here it can be {listed(usable, 'or')}" if usable else "remove it"
         yield Finding(Stage.NEVER, "virtualport-mode", here, message, hint)
+
+
+def _parameters(port: VirtualPort) -> tuple[str, ...]:
+    return tuple(name for name in _PARAMETERS if getattr(port, name) is not None)
 
 
 def _usable_virtualports(network: Network) -> tuple[str, ...]:

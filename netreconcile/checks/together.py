@@ -84,7 +84,7 @@ def _owns(network: Network) -> Iterator[tuple[int, Interface]]:
 
 def _worst(earlier: list[_Claim], claim: _Claim) -> Problem | None:
     """Return the problem with one of the claims' holders, an error if there is one."""
-    found = []
+    found: list[Problem] = []
     for other in earlier:
         finding = _RULES[claim.kind](other, claim)
         if finding is not None:

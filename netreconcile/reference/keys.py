@@ -221,7 +221,7 @@ def _docs() -> dict[str, dict[str, str]]:
 
 
 def _field_docs(node: ast.ClassDef) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for field, below in zip(node.body, node.body[1:], strict=False):
         match field, below:
             case (

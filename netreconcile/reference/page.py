@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import yaml
 
@@ -14,7 +14,8 @@ from netreconcile.reference import wording
 from netreconcile.reference.keys import Key, Place, keys, places
 from netreconcile.reference.texts import SPELLINGS
 
-
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _INTRODUCTION = """\
 # Reference
@@ -42,9 +43,9 @@ networks:
 
 {top_level}
 
-**Several files.** Files and directories named together make one topology. `version`, `name` and `defaults` need to
-stand in one of them only, and are best kept together there: an editor checks a file with `version` as a whole
-topology, and a file without it as a part of one.
+**Several files.** Files and directories named together make one topology. `version` and `name` need to stand in one
+of them only; `defaults` may stand in one of them, and counts for all. An editor sees one file at a time: it doesn't
+miss what may stand in another file, which is `version`, `name`, and a network's `mode`. `netreconcile validate` does.
 
 **Left out, and null.** The file is the whole truth about the networks it names: a key left out means "not there".
 The exceptions are what libvirt chooses itself, where left out means "keep what libvirt chose"; the tables below say
@@ -77,7 +78,7 @@ of them into dnsmasq's configuration as lines of their own.
 |---|---|---|
 | none | is untouched | notice nothing |
 | live | is changed in place | keep their link; in parentheses what is disturbed for a moment |
-| restart | goes down and up | lose their link, and are plugged in again |
+| restart | goes down and up | lose their link until they are plugged in again |
 
 What is named here is what a change of this key alone costs. A change that would be live becomes a restart where
 libvirt can't tell the entry to change from another one, where the same plan restarts the network anyway, or where
@@ -117,9 +118,7 @@ def _scalars() -> str:
     """Return the table of `scalars.plain`, which says what an unquoted text means."""
     lines = inspect.cleandoc(scalars.plain.__doc__ or "").split("\n")
     table = "\n".join(line for line in lines if line.startswith("|"))
-    for ours, theirs in (("`MAX_NUMBER`", str(scalars.MAX_NUMBER)), ("| None ", "| null "), ("| bool ", "| truth value ")):
-        table = table.replace(ours, theirs)
-    return table
+    return table.replace("`MAX_NUMBER`", str(scalars.MAX_NUMBER)).replace("| None ", "| null ")
 
 
 def _modes() -> str:
@@ -147,7 +146,7 @@ def _row(key: Key, element: type[Element]) -> tuple[str, ...]:
     modes = wording.modes(key, element)
     facts = (
         key.doc,
-        f"Only in mode {listed(tuple(f'`{mode}`' for mode in modes), 'or')}." if modes else "",
+        f"Works only in mode {listed(tuple(f'`{mode}`' for mode in modes), 'or')}." if modes else "",
         wording.since(key),
         "Example: " + ", ".join(f"`{key.name}: {_flow(item)}`" for item in key.examples) + "." if key.examples else "",
     )
@@ -205,6 +204,6 @@ def _anchor(element: type[Element]) -> str:
     return "".join(letter for letter in _title(element).lower().replace(" ", "-") if letter.isalnum() or letter in "-_")
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)

@@ -20,8 +20,8 @@ def plan_schema() -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "netreconcile plan or report",
-        "description": "What `plan`, `drift`, `apply` and `destroy` print with `-o json`: a plan, and after an execution "
-        "(only then `verified` is there) its results too.",
+        "description": "What `plan`, `drift`, `apply` and `destroy` print with `-o json`: a plan, and after its "
+        "execution (only then `verified` is there) the results too.",
         "if": {"required": ["verified"]},
         "then": _object({**plan, **report}),
         "else": _object(plan),
@@ -40,7 +40,7 @@ def plan_schema() -> Schema:
 
 def _plan() -> Schema:
     return {
-        "format_version": {"const": FORMAT_VERSION, "description": "The shape of this document; other shapes count up."},
+        "format_version": {"const": FORMAT_VERSION, "description": "The shape of this document."},
         "topology": _text("The topology's name, which is the owner mark of its networks."),
         "connection": _text("The libvirt URI of the host."),
         "libvirt": {**_text("The release of the host's libvirt."), "pattern": r"^[0-9]+\.[0-9]+\.[0-9]+$"},
@@ -69,8 +69,7 @@ def _network() -> Schema:
         "guests": _list("guest", "The network's guests; the running ones lose their link if the impact is restart or "
                                  "remove."),
         "notes": {"type": "array", "items": {"type": "string"}, "description": "Remarks for people."},
-        "refusal": {"type": ["string", "null"], "description": "Why nothing is done to the network although it differs; "
-                                                               "null where it isn't refused."},
+        "refusal": {"type": ["string", "null"], "description": "Why nothing is done to it although it differs."},
     }  # fmt: skip
 
 
@@ -96,6 +95,7 @@ def _guest() -> Schema:
         "mac": _text("The MAC address of its interface."),
         "target": {"type": ["string", "null"], "description": "The host's end of the cable, such as vnet0, if known."},
         "running": _truth("The domain runs now."),
+        "by_bridge": _truth("The domain names the bridge instead of the network."),
     }
 
 
@@ -167,6 +167,7 @@ _DETAILS: dict[type[Any], Schema] = {
             "minimum": -1,
             "description": "The position of the `<ip>` in the running network; -1 outside of it.",
         },
+        "item": _text("What tells the element from the others of its list."),
         "xml": _text("The element as it is sent."),
     },
     SetAutostart: {"enabled": _truth("The network starts with the host from now on.")},

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from netreconcile import spelling
-from netreconcile.checks.finding import Stage, listed
-from netreconcile.checks.modes import _SETTINGS
+from netreconcile.checks.finding import listed
+from netreconcile.checks.modes import SETTINGS
 from netreconcile.errors import dotted
 from netreconcile.model import OWN_BRIDGE_MODES, Element, ModeName, Network
 from netreconcile.reference.keys import LIST, Key, keys
@@ -29,19 +29,25 @@ _NO_TRUNK = {"properties": {"trunk": {"not": {"enum": [False, "no", "off"]}}}}
 
 
 def top_level() -> list[Schema]:
-    """Return the rules that compare a file's top-level keys."""
-    whole = given("version")
-    no_mode = {"not": {"properties": {"defaults": given("mode")}, "required": ["defaults"]}}
-    some_address = {"type": "object", "properties": {"ips": {"type": "array", "minItems": 1}}, "required": ["ips"]}
-    no_address = {"not": {"properties": {"defaults": some_address}, "required": ["defaults"]}}
-    no_absence = {"not": {"properties": {"defaults": {"type": "object", **_ABSENT}}, "required": ["defaults"]}}
-    addressed = _unless_absent(_in_modes(_NEEDING_ADDRESS, {"properties": some_address["properties"], "required": ["ips"]}))
+    """Return the rules that compare a file's top-level keys.
+
+    Only one file of a topology can have `defaults`: a network next to them gets its mode there or has it itself. A
+    file without them leaves open what another file's say of the mode, but neither addresses nor absence are expected
+    there: they would make all networks clash, or all go.
+    """
+    with_mode, absent = _defaults(given("mode")), _defaults({"type": "object", **_ABSENT})
+    addresses = {"properties": {"ips": {"type": "array", "minItems": 1}}, "required": ["ips"]}
+    with_address = _defaults({"type": "object", **addresses})
+    needs_address = _unless_absent(_in_modes(_NEEDING_ADDRESS, addresses))
+    names = {"properties": {"networks": {"patternProperties": {"^$|/": {"type": "object", **_ABSENT}}}}}
     return [
-        {"if": whole, "then": given("name")},
-        {"if": {"allOf": [whole, no_mode]}, "then": _networks({"type": "object", "required": ["mode"]})},
-        {"if": {"allOf": [whole, no_address, no_absence]}, "then": _networks(addressed)},
-        {"if": no_absence, "then": _networks(_unless_absent({"$ref": "#/definitions/rules"}))},
-        {"if": no_absence, "then": {"properties": {"networks": {"patternProperties": {"^$|/": _ABSENT}}}}},
+        {
+            "if": {"allOf": [given("defaults"), {"not": with_mode}]},
+            "then": _networks({"type": "object", "required": ["mode"]}),
+        },
+        {"if": {"not": {"anyOf": [with_address, absent]}}, "then": _networks(needs_address)},
+        {"if": {"not": absent}, "then": _networks(_unless_absent({"$ref": "#/definitions/rules"}))},
+        {"if": {"not": absent}, "then": names},
     ]
 
 
@@ -56,11 +62,11 @@ def given(name: str) -> Schema:
 
 
 def _settings() -> Iterator[Schema]:
-    for setting in _SETTINGS:
-        if setting.stage is not Stage.NEVER:
-            message = f"{dotted(setting.path)} is for mode {listed(setting.modes, 'or')}"
-            others = [mode for mode in get_args(ModeName) if mode not in setting.modes]
-            yield _in_modes(others, _at(setting.path, message))
+    for setting in SETTINGS:
+        message = f"{dotted(setting.path)} is for mode {listed(setting.modes, 'or')}"
+        refusing = [mode for mode in get_args(ModeName) if mode not in (*setting.modes, *setting.ignored)]
+        if refusing:
+            yield _in_modes(refusing, _at(setting.path, message))
 
 
 def _more() -> Iterator[Schema]:
@@ -79,11 +85,15 @@ def _more() -> Iterator[Schema]:
 _ITEMS: tuple[tuple[tuple[str, ...], Schema], ...] = (
     (("dns", "forwarders"), {"anyOf": [{"not": {"type": "object"}}, given("addr"), given("domain")]}),
     (("dns", "hosts"), {"required": ["hostnames"], "properties": {"hostnames": {"type": "array", "minItems": 1}}}),
-    (("dns", "txt"), {**given("value"), "properties": {**given("value")["properties"], "name": {"pattern": "^[^ ,]*$"}}}),
+    (("dns", "txt"), {"allOf": [given("value"), {"properties": {"name": {"pattern": "^[^ ,]*$"}}}]}),
     (("dns", "srv"), {"if": given("port"), "then": given("target")}),
     (("ips", LIST, "dhcp", "hosts"), {"anyOf": [given("mac"), given("id"), given("name")]}),
 )
 """What each item of a list needs; items come from one place, so `defaults` can't complete them."""
+
+
+def _defaults(rule: Schema) -> Schema:
+    return {"properties": {"defaults": rule}, "required": ["defaults"]}
 
 
 def _networks(rule: Schema) -> Schema:
@@ -128,7 +138,7 @@ def _unset(key: Key, message: str) -> Schema:
     if key.default is None:
         return {} if key.rewritten and key.kind is not bool else {"enum": [None], "errorMessage": message}
     if isinstance(key.default, bool):
-        return {"not": {"const": not key.default}, "pattern": truth(key.default), "errorMessage": message}
+        return {"not": {"const": not key.default}, "pattern": truth(value=key.default), "errorMessage": message}
     if key.spell is spelling.port_span:
         return {"pattern": same_ports(key.default), "errorMessage": message}
     return {}

@@ -51,22 +51,25 @@ _CONTROL = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\uf
 
 
 def _ipv6() -> str:
-    """Return the expression for IPv6: all groups, or `::` for one or more of them; the last two may be IPv4."""
-    forms = []
+    """Return the expression for IPv6: all groups, or `::` for some of them; the last two may be IPv4."""
+    forms: list[str] = []
     for tail, groups in ((_GROUP, _GROUPS - 1), (_IPV4, _GROUPS - 2)):
         forms.append(f"({_GROUP}:){{{groups}}}{tail}")
         forms.append(f"::({_GROUP}:){{0,{groups - 1}}}{tail}")
-        forms += (f"({_GROUP}:){{{before}}}(:{_GROUP}){{0,{groups - 1 - before}}}:{tail}" for before in range(1, groups))
+        forms += (
+            f"({_GROUP}:){{{before}}}(:{_GROUP}){{0,{groups - 1 - before}}}:{tail}" for before in range(1, groups)
+        )
     forms += (f"({_GROUP}:){{1,{_GROUPS - 1}}}:", "::")
     return "|".join(forms)
 
 
 _IPV6 = _ipv6()
 _IP = f"({_IPV4}|{_IPV6})"
-_PREFIX4 = "(0{0,3}[1-9]|0{0,2}[12][0-9]|0{0,2}3[0-2])"
-_PREFIX6 = "(0{0,3}[1-9]|0{0,2}[1-9][0-9]|0?1[01][0-9]|0?12[0-8])"
+_PREFIX4 = "(0{0,2}[1-9]|0?[12][0-9]|0?3[0-2])"
+_PREFIX6 = "(0{0,2}[1-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8])"
 _CIDR = rf"{_IPV4}/({_PREFIX4}|{_IPV4})|0\.0\.0\.0/0|({_IPV6})/{_PREFIX6}|[0:]+/0"
 _HEX = "[0-9A-Fa-f]"
+_PORT = "0{0,4}[1-9][0-9]{0,4}"
 _UUID_NOISE = "(-|urn:|uuid:)*"
 
 WORDS: Final = ("yes", "no", "on", "off", "true", "false", "y", "n", "t", "f", "1", "0")
@@ -81,9 +84,9 @@ def spelled(alias: Any) -> Callable[[str], str]:
 SPELLINGS: Final = {
     spelled(alias): Spelling(name, wanted, f"^({pattern})$")
     for alias, name, wanted, pattern in (
-        (Text, "text", "no control characters, on one line", rf"[^\t\n{_CONTROL}]*"),
-        (Block, "block", "no control characters but line feeds", rf"[^\t{_CONTROL}]*"),
-        (Unescaped, "unescaped", "no control characters, <, & or '", rf"[^\t\n<&'{_CONTROL}]*"),
+        (Text, "text", "on one line, without control characters", rf"[^\t\n{_CONTROL}]*"),
+        (Block, "block", "without control characters but line feeds", rf"[^\t{_CONTROL}]*"),
+        (Unescaped, "unescaped", "without control characters, <, & and '", rf"[^\t\n<&'{_CONTROL}]*"),
         (IpAddress, "ip-address", "an IPv4 or IPv6 address", _IP),
         (IpWithPrefix, "ip-with-prefix", "an address with the subnet's prefix length, as in 192.0.2.1/24", _CIDR),
         (Subnet, "subnet", "a network address with its prefix length, as in 192.0.2.0/24", _CIDR),
@@ -96,23 +99,22 @@ SPELLINGS: Final = {
          "infinite|0*(1[2-9][0-9]|[2-9][0-9]{2}|[1-9][0-9]{3,9})s|0*([2-9]|[1-9][0-9]{1,7})m|0*[1-9][0-9]{0,6}h"),
         (AddressSpan, "address-span", "IPv4 addresses, first-last",
          f"{_SPACE}{_IPV4}{_SPACE}(-{_SPACE}({_IPV4}{_SPACE})?)?"),
-        (PortSpan, "port-span", "ports, first-last, as in 1024-65535", rf"[0-9]{{1,5}}{_SPACE}-{_SPACE}[0-9]{{1,5}}"),
+        (PortSpan, "port-span", "ports, first-last, as in 1024-65535", rf"{_PORT}{_SPACE}-{_SPACE}{_PORT}"),
         (PciAddress, "pci-address", "a PCI address as lspci writes it, 0000:03:10.0",
          rf"({_HEX}{{1,4}}:)?{_HEX}{{1,2}}:[01]?{_HEX}\.[0-7]"),
     )
 }  # fmt: skip
 """The kinds of text by the function that spells them."""
 
-RANGE: Final = Spelling(
-    "range", "addresses, first-last", f"^{_SPACE}{_IP}{_SPACE}(-{_SPACE}({_IP}{_SPACE})?)?$"
-)
+RANGE: Final = Spelling("range", "addresses, first-last", f"^{_SPACE}{_IP}{_SPACE}(-{_SPACE}({_IP}{_SPACE})?)?$")
 """The short form of an element with two addresses."""
 
 
-def truth(*values: bool) -> str:
-    """Return the expression for the texts that a topology may write for the truth values, whatever their case."""
-    words = (word for word in WORDS if _read(word) in values)
-    return f"^({'|'.join(_any_case(word) if _read(word.swapcase()) in values else word for word in words)})$"
+def truth(*, value: bool | None = None) -> str:
+    """Return the expression for the texts that a topology may write for a truth value, None for both."""
+    meant = (True, False) if value is None else (value,)
+    words = (word for word in WORDS if _read(word) in meant)
+    return f"^({'|'.join(_any_case(word) if _read(word.upper()) in meant else word for word in words)})$"
 
 
 def same_ports(text: str) -> str:

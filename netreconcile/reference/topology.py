@@ -3,8 +3,7 @@
 Draft 7, because that is the newest that yaml-language-server validates with (its README: "JSON Schema 7 and below").
 There, keywords beside `$ref` are ignored: constraints never stand beside one.
 
-A file with `version` is taken for a whole topology, and needs what a whole one needs. A file without it is taken for
-one of several, whose version, name and defaults may stand in another.
+An editor sees one file, and a topology may be made of several: what can stand in another file is not asked for.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from netreconcile.reference.texts import RANGE, SPELLINGS, Spelling, truth
 Schema = dict[str, Any]
 _TYPES = {bool: ("boolean", "string"), int: ("integer",), str: ("string",)}
 """JSON's types for a leaf; a truth value may also be one of some words."""
-_TRUTH = Spelling("truth", "true or false, yes or no, on or off", truth(True, False))
+_TRUTH = Spelling("truth", "true or false, yes or no, on or off", truth())
 
 
 def topology_schema() -> Schema:
@@ -29,8 +28,8 @@ def topology_schema() -> Schema:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "netreconcile topology",
-        "description": "The virtual networks that a libvirt host must have. Several files can make one topology: "
-        "a file with `version` is checked as a whole one, a file without it as a part.",
+        "description": "The virtual networks that a libvirt host must have. Several files can make one topology; "
+        "what may stand in another file (version, name, a mode in defaults) is not missed here, but by `validate`.",
         "type": ["object", "null"],
         "properties": _top_level(),
         "additionalProperties": False,
@@ -136,7 +135,7 @@ def _description(key: Key, element: type[Element]) -> str:
     modes, default, cost = wording.modes(key, element), wording.default(key), wording.cost(key, element)
     facts = [
         f"Default: {default}." if default else "",
-        f"Mode{'s' if len(modes) > 1 else ''} {listed(modes)} only." if modes else "",
+        f"Works only in mode {listed(modes, 'or')}." if modes else "",
         wording.since(key),
         f"Short form: {wording.short_form(key.element)}" if key.element and key.element.short else "",
         f"Changing it on a running network: {cost}." if cost else "",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.finding import Stage, listed
-from netreconcile.checks.modes import _SETTINGS
+from netreconcile.checks.finding import listed
+from netreconcile.checks.modes import SETTINGS
 from netreconcile.reference.keys import places, prices, xml_paths
 
 if TYPE_CHECKING:
@@ -50,10 +50,9 @@ def xml(key: Key, element: type[Element]) -> tuple[str, ...]:
 
 
 def modes(key: Key, element: type[Element]) -> tuple[str, ...]:
-    """Return the only modes that take the key, where that is its own rule; nothing where all do that take the element."""
+    """Return the modes in which the key works; nothing where it does in all in which its element does."""
     paths = [(*place.path, key.name) for place in places()[element]]
-    found = (item for item in _SETTINGS if item.stage is not Stage.NEVER and item.path in paths)
-    return next((setting.modes for setting in found), ())
+    return next((setting.modes for setting in SETTINGS if setting.path in paths), ())
 
 
 def short_form(element: type[Element]) -> str:

@@ -21,8 +21,8 @@ from netreconcile.lab import programs
 
 PACKAGE = Path(programs.__file__).parents[1]
 DEADLINE = 30.0
-STRANGER = 64123
-"""A uid that nobody else has, so that "all labs of this user" are the test's own."""
+STRANGER = 60000 + os.getpid() % 4000
+"""A uid of this run only, so that "all labs of this user" are its own."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Eventually = Callable[[Callable[[], object]], bool]
@@ -83,10 +83,8 @@ class Traces:
 def possible() -> None:
     """A machine without a daemon skips these tests, except in CI."""
     lacking = programs.missing()
-    hint = (
-        programs.install_command(lacking) if lacking else "" if find_spec("libvirt") else "pip install libvirt-python"
-    )
-    if hint:
+    if lacking or not find_spec("libvirt"):
+        hint = programs.install_command(lacking) if lacking else "pip install libvirt-python"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(hint)
 
 

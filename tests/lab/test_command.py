@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import signal
 import sys
 from pathlib import Path
@@ -97,44 +98,53 @@ def test_one_command_has_a_lab_of_its_own(cli: Cli) -> None:
     assert cli("run", "--no-scenery", "--", "ip", "link", "show", "br0").returncode == 1
 
 
-def in_terminal(*arguments: str) -> tuple[int, int]:
-    """Return the child, and the terminal that it runs `netreconcile lab` in."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(netreconcile.__file__).parents[1])}
-    command = [sys.executable, "-B", "-m", "netreconcile", "lab", *arguments]
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(command[0], command, environment)  # noqa: S606 -- what a forked child is for
-    return child, terminal
+class Terminal:
+    """`netreconcile lab` with a terminal of its own."""
 
+    def __init__(self, *arguments: str) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(Path(netreconcile.__file__).parents[1])}
+        command = [sys.executable, "-B", "-m", "netreconcile", "lab", *arguments]
+        self._child, self._screen = pty.fork()
+        if self._child == 0:
+            os.execve(command[0], command, environment)  # noqa: S606 -- what a forked child is for
 
-def said(terminal: int, until: bytes) -> bytes:
-    text = b""
-    while until not in text:
-        text += os.read(terminal, 1024)
-    return text
+    def type(self, keys: bytes) -> None:
+        os.write(self._screen, keys)
+
+    def shows(self, text: bytes) -> bytes:
+        """Return what is new on the screen when the text is among it; fail at the deadline."""
+        new = b""
+        while text not in new:
+            assert select.select([self._screen], [], [], 30)[0], new
+            new += os.read(self._screen, 1024)
+        return new
+
+    def exit_code(self) -> int:
+        code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        os.close(self._screen)
+        return code
 
 
 @pytest.mark.usefixtures("traces")
 def test_one_command_has_the_terminal_and_its_ctrl_c() -> None:
     script = "trap 'exit 5' INT; test -t 0 && test -t 1 && echo ready; while :; do sleep 0.1; done"
-    child, terminal = in_terminal("run", "--", "sh", "-c", script)
-    said(terminal, b"ready")
-    os.write(terminal, b"\x03")
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
-    os.close(terminal)
+    terminal = Terminal("run", "--", "sh", "-c", script)
+    assert terminal.shows(b"ready")
+    terminal.type(b"\x03")
+    assert terminal.exit_code() == 5
 
 
 @pytest.mark.usefixtures("traces")
 def test_an_interactive_shell_has_job_control() -> None:
-    child, terminal = in_terminal("run", "--", "bash", "--norc", "-i")
-    said(terminal, b"# ")
-    os.write(terminal, b"sleep 100\n")
-    said(terminal, b"sleep 100")
-    os.write(terminal, b"\x1a")
-    said(terminal, b"Stopped")
-    os.write(terminal, b"exit 6; exit 6\nexit 6\n")
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 6
-    os.close(terminal)
+    terminal = Terminal("run", "--", "bash", "--norc", "-i")
+    assert terminal.shows(b"# ")
+    # In two halves, as the terminal also shows what is typed.
+    terminal.type(b"sh -c 'echo run''ning; exec sleep 100'\n")
+    assert terminal.shows(b"running")
+    terminal.type(b"\x1a")
+    assert terminal.shows(b"Stopped")
+    terminal.type(b"kill %1; wait; exit 6\n")
+    assert terminal.exit_code() == 6
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ RATES: Said = {
     "inbound": {"average": 1000, "peak": 2000, "burst": 512},
     "outbound": {"average": 1001, "peak": 2001, "burst": 513},
 }
-RATE_FIELDS = " ".join(f"{{0}}.{way}.{name}" for way in ("inbound", "outbound") for name in ("average", "peak", "burst"))
+RATE_FIELDS = " ".join(
+    f"{{0}}.{way}.{name}" for way in ("inbound", "outbound") for name in ("average", "peak", "burst")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ ROWS = (
     ),
     Row("forward.interfaces", NAT, {**NAT, "forward": {"dev": "eth1"}}, "live"),
     Row("forward.interfaces", {**NAT, "forward": {"dev": "eth1"}}, {**NAT, "forward": {"dev": "eth2"}}, "live"),
-    Row("forward.interfaces", POOL, {**POOL, "forward": {"interfaces": ["eth2", "eth4"]}}, "live"),
+    Row("forward.interfaces", POOL, {**POOL, "forward": {"interfaces": ["eth1", "eth4"]}}, "live"),
     Row(
         "forward.nat.addresses forward.nat.ports",
         NAT,
@@ -217,7 +219,9 @@ ROWS = (
         "live",
     ),
     *(
-        Row(f"dns.srv.{name}", {**OPEN, "dns": {"srv": [SRV]}}, {**OPEN, "dns": {"srv": [{**SRV, name: value}]}}, "live")
+        Row(
+            f"dns.srv.{name}", {**OPEN, "dns": {"srv": [SRV]}}, {**OPEN, "dns": {"srv": [{**SRV, name: value}]}}, "live"
+        )
         for name, value in (
             ("service", "kerberos"),
             ("protocol", "udp"),
@@ -269,8 +273,14 @@ ROWS = (
     ),
     Row(
         "ips.dhcp.hosts.id",
-        {**OPEN, "ips": [{"address": "fd01::1/64", "dhcp": {"hosts": [{"id": "0:3:0:1:52:54:0:0:0:1", "ip": "fd01::2"}]}}]},
-        {**OPEN, "ips": [{"address": "fd01::1/64", "dhcp": {"hosts": [{"id": "0:3:0:1:52:54:0:0:0:2", "ip": "fd01::2"}]}}]},
+        {
+            **OPEN,
+            "ips": [{"address": "fd01::1/64", "dhcp": {"hosts": [{"id": "0:3:0:1:52:54:0:0:0:1", "ip": "fd01::2"}]}}],
+        },
+        {
+            **OPEN,
+            "ips": [{"address": "fd01::1/64", "dhcp": {"hosts": [{"id": "0:3:0:1:52:54:0:0:0:2", "ip": "fd01::2"}]}}],
+        },
         "live",
     ),
     Row(
@@ -322,13 +332,13 @@ def leaves(model: type[Element], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{name}"
 
 
-def values(element: object, path: str) -> object:
+def values(element: Any, path: str) -> object:
     """Return what stands at a path: for lists, a tuple of what stands there in each item."""
     name, _, rest = path.partition(".")
-    value = getattr(element, name)
+    value: Any = getattr(element, name)
     if not rest:
         return value
-    return tuple(values(item, rest) for item in value) if isinstance(value, tuple) else values(value, rest)
+    return values(value, rest) if isinstance(value, Element) else tuple(values(item, rest) for item in value)
 
 
 def test_every_field_has_a_row() -> None:
@@ -357,7 +367,7 @@ def test_a_change_has_its_impact_and_lasts(host: LabHost, row: Row) -> None:
     for field in row.fields.split():
         assert values(wanted, field) != values(changed, field)
         assert values(host.config("t"), field) == values(changed, field)
-        if row.active and field != "title" and field != "description":
+        if row.active and field not in {"title", "description"}:
             assert values(host.running("t"), field) == values(changed, field)
     if row.active and row.impact != "restart":
         assert host.interface(bridge) == device

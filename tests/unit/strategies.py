@@ -46,7 +46,7 @@ def _spellable(spell: Callable[[str], str], text: str) -> bool:
 
 
 def _block() -> st.SearchStrategy[str]:
-    lines = st.lists(_text(model._plain), min_size=1, max_size=3)
+    lines = st.lists(_text(spelling.plain), min_size=1, max_size=3)
     return lines.map("\n".join)
 
 
@@ -79,9 +79,9 @@ def _port_spans() -> st.SearchStrategy[str]:
 def _by_spelling() -> dict[Callable[[str], str], st.SearchStrategy[str]]:
     """Return the strategy for each way of spelling that the model has; one without an entry fails by name."""
     return {
-        model._plain: _text(model._plain),
-        model._unescaped: _text(model._unescaped),
-        model._block: _block(),
+        spelling.plain: _text(spelling.plain),
+        spelling.unescaped: _text(spelling.unescaped),
+        spelling.block: _block(),
         spelling.ip_address: addresses,
         spelling.cidr: _cidrs(),
         spelling.subnet: _subnets(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,7 +86,7 @@ REFUSED_AT_DEFINE: tuple[tuple[Fragment, str, Path], ...] = (
     (mode("private", forward={"dev": "eth1", "pf": "eth2"}), "forward-pools", ("forward", "pf")),
     (mode("bridge", bridge="br0", forward={"dev": "eth1"}), "forward-and-bridge", ("forward", "interfaces")),
     (mode("private", forward={"interfaces": ["eth1", "eth1"]}), "forward-duplicate", ("forward", "interfaces", 1)),
-    (nat(forward={"nat": {"addresses": "1.0.0.2-1.1.0.1"}}), "nat-addresses", ("forward", "nat", "addresses")),
+    (nat(forward={"nat": {"addresses": "1.0.0.2-1.1.0.2"}}), "nat-addresses", ("forward", "nat", "addresses")),
     (nat(bridge="virbr%d"), "bridge-name-template", ("bridge", "name")),
     (nat(vlan={"tags": [42]}), "vlan-refused", ("vlan",)),
     (
@@ -133,7 +132,6 @@ REFUSED_AT_DEFINE: tuple[tuple[Fragment, str, Path], ...] = (
     ),
     (nat(bandwidth={"inbound": {"average": 1, "floor": 1}}), "bandwidth-floor", ("bandwidth", "inbound", "floor")),
     (nat(bandwidth={"outbound": {"peak": 1}}), "bandwidth-average", ("bandwidth", "outbound")),
-    (nat("0.0.0.0/0"), "address-prefix", ("ips", 0, "address")),
     (
         mode(
             "isolated",
@@ -150,7 +148,7 @@ REFUSED_AT_DEFINE: tuple[tuple[Fragment, str, Path], ...] = (
     (dhcp(ranges=["10.9.0.2-10.9.1.2"]), "range-outside-subnet", (*RANGE, "end")),
     (dhcp(ranges=["10.9.0.0-10.9.0.2"]), "range-subnet-address", (*RANGE, "start")),
     (dhcp(ranges=["10.9.0.2-10.9.0.255"]), "range-broadcast-address", (*RANGE, "end")),
-    (dhcp("10.0.0.1/8", ranges=["10.0.255.255-10.1.0.0"]), "range-too-large", RANGE),
+    (dhcp("10.0.0.1/8", ranges=["10.0.0.2-10.1.0.2"]), "range-too-large", RANGE),
     (dhcp("fd00::1/64", ranges=["fd00::ffff-fd00::1:0"]), "range-too-large", RANGE),
     (dhcp("fd00::1/64", hosts=[{"mac": MAC, "name": "a", "ip": "fd00::2"}]), "reservation-mac-ipv6", (*HOST, "mac")),
     (dhcp(hosts=[{"ip": "10.9.0.2"}]), "reservation-client", HOST),
@@ -165,7 +163,7 @@ REFUSED_AT_DEFINE: tuple[tuple[Fragment, str, Path], ...] = (
     (nat(domain={"local_only": True}), "domain-name", ("domain",)),
     (nat(domain={"name": "lab", "register": True}), "domain-register", ("domain", "register")),
     (dns(enable=False, forwarders=["192.0.2.1"]), "dns-disabled", ("dns", "forwarders")),
-    (dns(forwarders=[{}]), "forwarder-address", ("dns", "forwarders", 0)),
+    (dns(forwarders=[{"domain": None}]), "forwarder-address", ("dns", "forwarders", 0)),
     (dns(hosts=[{"ip": "10.9.0.2"}]), "dns-host-name", ("dns", "hosts", 0)),
     (dns(txt=[{"name": "a b", "value": "c"}]), "txt-name", ("dns", "txt", 0, "name")),
     (dns(txt=[{"name": "a"}]), "txt-value", ("dns", "txt", 0)),
@@ -201,6 +199,7 @@ REFUSED_AT_START: tuple[tuple[Fragment, str, Path], ...] = (
         "local-ptr-prefix",
         ("ips", 0, "local_ptr"),
     ),
+    (nat("0.0.0.0/0"), "address-prefix", ("ips", 0, "address")),
     (nat(mtu=67), "mtu", ("mtu",)),
     (mode("isolated", mtu=1279, ips=[{"address": "fd00::1/64"}]), "mtu", ("mtu",)),
     (nat(mac="00:00:00:00:00:00"), "mac", ("mac",)),
@@ -269,17 +268,20 @@ MISTAKES: tuple[tuple[Fragment, str, Path], ...] = (
     (dns(hosts=[{"ip": "10.9.0.2", "hostnames": ["a b"]}]), "dns-host-space", ("dns", "hosts", 0, "hostnames", 0)),
     (dns(hosts=[{"ip": "10.9.0.2", "hostnames": [n]} for n in "ab"]), "dns-host-duplicate", ("dns", "hosts", 1, "ip")),
     (nat(domain="a,b"), "dns-comma", ("domain", "name")),
+    (dns(srv=[{"service": "a", "protocol": "tcp", "domain": "b,c"}]), "dns-comma", ("dns", "srv", 0, "domain")),
+    (dns(srv=[{"service": "a", "protocol": "tcp", "target": "b,80"}]), "dns-comma", ("dns", "srv", 0, "target")),
 )
 
 FINE: tuple[Fragment, ...] = (
     nat(),
-    nat(domain={"name": "lab", "local_only": True}, dnsmasq_options=["address=/apps.lab/10.9.0.9", 'a="b#" # "']),
+    nat(domain={"name": "lab", "local_only": True}, dnsmasq_options=["address=/apps.lab/10.9.0.9"]),
     nat("10.9.0.1/24", "10.9.0.2/24", "10.9.0.3/32", "192.0.2.1/31"),
     nat(portgroups=[{"name": "Trunk Core"}], port={"isolated": True}),
     nat(virtualport={}, vlan={}, dns={}, bandwidth={}),
     nat("fd00::1/64", forward={"nat": {"ipv6": True}}),
     mode("open", ips=[{"address": "2620:cf:cf:fc00::1/64"}], dns={"enable": False}),
     mode("open"),
+    mode("open", bridge={"zone": "trusted"}, ips=[{"address": "10.9.0.1/24"}]),
     mode("very-isolated", bridge={"name": "l00-s0", "stp": False, "delay": 0}, mtu=9216, dns={"enable": False}),
     mode("bridge", bridge="br0"),
     mode("bridge", bridge="ovsbr0", virtualport="openvswitch", portgroups=[{"name": "a", "vlan": {"tags": [1, 2]}}]),
@@ -291,9 +293,11 @@ FINE: tuple[Fragment, ...] = (
     mode("isolated", ips=[{"address": "10.9.0.1/24", "tftp": "/srv"}]),
     dhcp(ranges=["10.9.0.2-10.9.0.254"], hosts=[{"mac": MAC, "name": "web", "ip": "10.9.0.10"}]),
     dhcp("10.0.0.1/8", ranges=["10.1.0.0-10.1.255.255"]),
+    dhcp("10.0.0.1/8", ranges=["10.0.255.255-10.1.0.0"]),
     dhcp("fd00::1/120", ranges=["fd00::2-fd00::ff"], hosts=[{"id": "0:3:0:1", "ip": "fd00::9"}]),
     dhcp("192.0.2.1/30", hosts=[{"name": "run", "ip": "192.0.2.2"}]),
     dns(hosts=[{"ip": f"10.9.0.{n}", "hostnames": ["api", "*.apps"]} for n in (2, 3)]),
+    nat(dnsmasq_options=["#", 'txt-record=a,"b \\" #" # "', "auth-server=a,"]),
     dns(txt=[{"name": "a", "value": "b, c"}, {"name": "a", "value": ""}], srv=[{"service": "a", "protocol": "sctp"}]),
     dns(forwarders=[{"domain": "apps.lab"}, {"addr": "127.0.0.1"}]),
     nat(routes=[{"to": "10.64.0.0/12", "via": "10.9.0.2", "metric": 5}]),
@@ -331,7 +335,7 @@ def test_a_network_that_must_not_exist_is_free() -> None:
     assert problems({"mode": "nat", "state": "absent"}, nat(bridge="a b", state="absent")) == []
 
 
-@pytest.mark.parametrize(("fragment", "code", "path"), (*REFUSED_AT_DEFINE, *REFUSED_AT_START, *MISTAKES), ids=str)
+@pytest.mark.parametrize(("fragment", "code", "path"), [*REFUSED_AT_DEFINE, *REFUSED_AT_START, *MISTAKES], ids=str)
 def test_every_finding_tells_what_to_do(fragment: Fragment, code: str, path: Path) -> None:
     problem = next(problem for problem in problems(fragment) if (problem.code, problem.path[2:]) == (code, path))
     assert problem.hint
@@ -443,10 +447,8 @@ def test_networks_that_get_on_with_each_other(one: Fragment, two: Fragment) -> N
         (nat(domain={"name": "a", "local_only": True, "register": True}), [(("domain", "register"), (10, 1, 0))]),
         (dns(forwarders=[{"addr": "192.0.2.1", "port": 5353}]), [(("dns", "forwarders", 0, "port"), (12, 0, 0))]),
         (mode("open"), [(("mode",), (10, 8, 0))]),
-        (
-            mode("open", bridge={"zone": "trusted"}, ips=[{"address": "10.9.0.1/24"}]),
-            [(("bridge", "zone"), (10, 8, 0))],
-        ),
+        (dhcp("10.0.0.1/8", ranges=["10.0.0.2-10.1.0.1"]), [(RANGE, (11, 3, 0))]),
+        (nat(forward={"nat": {"addresses": "1.0.255.255-1.1.0.0"}}), [(("forward", "nat", "addresses"), (11, 3, 0))]),
         (mode("bridge", bridge="br0", vlan={"tags": [42]}), [(("vlan",), (11, 0, 0))]),
         (
             mode("bridge", bridge="br0", portgroups=[{"name": "a", "vlan": {"tags": [42]}}]),
@@ -460,11 +462,3 @@ def test_networks_that_get_on_with_each_other(one: Fragment, two: Fragment) -> N
 def test_what_older_releases_lack_is_a_requirement(fragment: Fragment, needed: list[tuple[Path, object]]) -> None:
     network = Network.model_validate(fragment)
     assert [(path, version) for path, version, _ in requirements(network)] == needed
-
-
-def test_a_thousand_networks_are_compared_without_comparing_all_pairs() -> None:
-    many = {f"net{n}": nat(f"10.{n // 250}.{n % 250}.1/24", bridge=f"br{n}") for n in range(1000)}
-    topology = Topology.model_validate({"version": 1, "name": "test", "networks": many})
-    before = time.process_time()
-    assert list(check(topology)) == []
-    assert time.process_time() - before < 5

@@ -1,0 +1,56 @@
+"""Networks that the tests start from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netreconcile import codec
+from netreconcile.fill import mark_of
+from netreconcile.model import Network, Topology
+from netreconcile.observed import Guest, Host, Observed, observed
+
+UUID = "11111111-2222-4333-8444-555555555555"
+MAC = "52:54:00:00:00:01"
+VERSION = (12, 0, 0)
+GUEST = Guest("web", "52:54:00:00:00:99", "vnet7")
+
+
+def network(**values: Any) -> Network:
+    """Return a NAT network that says everything libvirt would choose, with the values changed."""
+    given = {
+        "mode": "nat",
+        "uuid": UUID,
+        "mac": MAC,
+        "bridge": {"name": "br1", "stp": True, "delay": 0},
+        "ips": [{"address": "10.0.0.1/24"}],
+    }
+    return Network.model_validate({**given, **values})
+
+
+def topology(**networks: Network) -> Topology:
+    """Return a topology called lab."""
+    return Topology(version=1, name="lab", networks=networks)
+
+
+def there(
+    config: Network | None, running: Network | None = None, *, name: str = "net", owner: str | None = "lab", **more: Any
+) -> Observed:
+    """Return the network as a host has it: defined as `config`, running as `running`."""
+
+    def xml(network: Network | None) -> str | None:
+        if network is None:
+            return None
+        mark = mark_of(topology().model_copy(update={"name": owner}), network) if owner else None
+        return codec.new(name, network, mark)
+
+    known = config or running
+    assert known is not None
+    autostart = more.pop("autostart", config is not None)
+    return observed(
+        name, known.uuid or "", config_xml=xml(config), running_xml=xml(running), autostart=autostart, guests=more.pop("guests", ())
+    )
+
+
+def host(*networks: Observed, version: tuple[int, int, int] = VERSION) -> Host:
+    """Return a host with the networks."""
+    return Host("test:///unit", version, {item.name: item for item in networks})

@@ -1,0 +1,224 @@
+"""A plan that is carried out leaves nothing to do, whatever the host had, and in whatever order its parts were named."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import assume, event, given, note
+from hypothesis import strategies as st
+
+from netreconcile import codec, plan as planning
+from netreconcile.actions import Define, Start, Step, Stop
+from netreconcile.checks import check
+from netreconcile.errors import Severity
+from netreconcile.fill import mark_of
+from netreconcile.mark import Mark
+from netreconcile.model import Network, Topology
+from netreconcile.observed import Guest, Host
+from netreconcile.plan import Plan, plan, removal
+from tests.unit.simulator import Refused, Simulator
+
+NAMES = ("alpha", "beta", "gamma", "delta", "epsilon")
+BRIDGES = ("br1", "br2", "br3")
+UUIDS = tuple(f"00000000-0000-4000-8000-00000000000{number}" for number in range(3))
+OWNERS = ("lab", "lab", "lab", "other", None)
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    """Return a network that wants some of the few bridges, subnets and UUIDs."""
+    mode = draw(st.sampled_from(("nat", "nat", "route", "open", "isolated", "very-isolated", "bridge")))
+    data: dict[str, Any] = {"mode": mode, "state": draw(st.sampled_from(("active", "active", "inactive", "absent")))}
+    data["autostart"] = draw(st.booleans())
+    if mode == "bridge":
+        data["bridge"] = "br0"
+    elif draw(st.booleans()):
+        data["bridge"] = draw(st.sampled_from(BRIDGES))
+    if draw(st.integers(0, 3)) == 0:
+        data["uuid"] = draw(st.sampled_from(UUIDS))
+    if mode not in ("very-isolated", "bridge"):
+        data["ips"] = [draw(_ips(subnet)) for subnet in draw(st.lists(st.integers(1, 3), min_size=1, max_size=2, unique=True))]
+        data["ips"][1:] = [{key: value for key, value in ip.items() if key != "dhcp"} for ip in data["ips"][1:]]
+        data["dns"] = draw(st.just({}) | st.just({"txt": [{"name": "a", "value": "1"}]}) | st.just({"forward_plain_names": False}))
+    if draw(st.integers(0, 4)) == 0:
+        data["portgroups"] = [{"name": name} for name in draw(st.permutations(("p", "q", "r")))[: draw(st.integers(1, 3))]]
+    return Network.model_validate(data)
+
+
+@st.composite
+def _ips(draw: st.DrawFn, subnet: int) -> dict[str, Any]:
+    ip: dict[str, Any] = {"address": f"10.0.{subnet}.{draw(st.integers(1, 2))}/{draw(st.sampled_from((24, 24, 25)))}"}
+    hosts = [
+        {"mac": f"52:54:00:00:00:0{mac}", "name": draw(st.sampled_from((None, f"h{mac}"))), "ip": f"10.0.{subnet}.{draw(st.integers(10, 12))}"}
+        for mac in draw(st.lists(st.integers(1, 3), max_size=3, unique=True))
+    ]
+    if draw(st.booleans()):
+        ip["dhcp"] = {"ranges": [f"10.0.{subnet}.20-10.0.{subnet}.{draw(st.integers(40, 41))}"], "hosts": hosts}
+    return ip
+
+
+def _valid(topology: Topology) -> bool:
+    return not any(problem.severity is Severity.ERROR for problem in check(topology))
+
+
+@st.composite
+def topologies(draw: st.DrawFn) -> Topology:
+    """Return a topology without errors: networks that contradict those before them are left out."""
+    wanted: dict[str, Network] = {}
+    for name in draw(st.permutations(NAMES))[: draw(st.integers(1, 5))]:
+        more = {**wanted, name: draw(networks())}
+        if _valid(Topology(version=1, name="lab", networks=more)):
+            wanted = more
+    return Topology(version=1, name="lab", networks=wanted)
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> Simulator:
+    """Return a host with a past: defined, started, edited, made transient, with guests, by several owners."""
+    host = Simulator()
+    for name in draw(st.permutations(NAMES))[: draw(st.integers(0, 5))]:
+        owner = draw(st.sampled_from(OWNERS))
+        mark = Mark(owner, "0" * 16, protect=draw(st.integers(0, 9)) == 0) if owner else None
+        for _ in range(draw(st.integers(1, 2))):
+            network = draw(networks())
+            there = host.known.get(name)
+            if there is not None and network.uuid != there.uuid:
+                network = network.model_copy(update={"uuid": there.uuid})
+            with contextlib.suppress(Refused):
+                host.define(codec.new(name, network, mark), name)
+            if name in host.known and draw(st.booleans()):
+                with contextlib.suppress(Refused):
+                    host.start(name)
+        if name not in host.known:
+            continue
+        there = host.known[name]
+        if there.running and draw(st.integers(0, 3)) == 0:
+            there = replace(there, guests=(Guest("vm", "52:54:00:00:00:01", "vnet0"),))
+        if there.running and draw(st.integers(0, 5)) == 0:
+            there = replace(there, config=None)
+        else:
+            there = replace(there, autostart=draw(st.booleans()))
+        host.known[name] = there
+    return host
+
+
+@dataclass(frozen=True)
+class Case:
+    """A host and what it shall become."""
+
+    topology: Topology
+    before: Host
+    simulator: Simulator
+
+
+def _carry_out(found: Plan, simulator: Simulator) -> None:
+    for step in found.steps:
+        note(str(step))
+    for step in found.steps:
+        simulator.perform(step)
+
+
+@given(topologies(), hosts(), st.booleans())
+def test_a_plan_that_is_carried_out_leaves_nothing_to_do(topology: Topology, host: Simulator, take_over: bool) -> None:  # noqa: FBT001 -- drawn
+    before = host.host()
+    found = plan(topology, before, take_over=take_over)
+    event(f"{len(found.steps)} steps, {len(found.refused)} refused")
+    _carry_out(found, host)
+    after = host.host()
+    left = plan(topology, after, take_over=take_over)
+    assert {part.name: part.drifts for part in left.networks if part.drifts and not part.refusal} == {}
+    assert left.steps == ()
+    assert {part.name for part in left.refused} <= {part.name for part in found.refused}
+    touched = {step.network for step in found.steps}
+    for name, there in before.networks.items():
+        if name not in touched:
+            assert after.networks[name] == there
+        if there.mark and there.mark.topology != "lab" and not take_over:
+            assert name not in touched
+        if there.mark is None and name not in topology.networks:
+            assert name not in touched
+
+
+@given(topologies(), hosts(), st.randoms(use_true_random=False))
+def test_a_plan_does_not_depend_on_the_order_of_networks(topology: Topology, host: Simulator, chance: random.Random) -> None:
+    before = host.host()
+    names, there = list(topology.networks), list(before.networks)
+    chance.shuffle(names)
+    chance.shuffle(there)
+    other = topology.model_copy(update={"networks": {name: topology.networks[name] for name in names}})
+    shuffled = replace(before, networks={name: before.networks[name] for name in there})
+    one, two = plan(topology, before), plan(other, shuffled)
+    assert {part.name: part for part in one.networks} == {part.name: part for part in two.networks}
+    assert sorted(map(str, one.steps)) == sorted(map(str, two.steps))
+    _carry_out(two, host)
+    assert plan(topology, host.host()).steps == ()
+
+
+@given(topologies(), hosts())
+def test_nobody_is_cut_off_without_being_named(topology: Topology, host: Simulator) -> None:
+    before = host.host()
+    found = plan(topology, before)
+    stopped = {step.network for step in found.steps if isinstance(step.action, Stop)}
+    guests = {name for name in stopped if before.networks[name].connected}
+    assert {part.name for part in found.networks if part.cut} == guests
+    assert found.needs_consent == bool(guests)
+
+
+@given(topologies(), hosts())
+def test_removal_takes_what_is_ours_and_nothing_else(topology: Topology, host: Simulator) -> None:
+    before = host.host()
+    found = removal(topology.name, before)
+    _carry_out(found, host)
+    ours = {name for name, item in before.networks.items() if item.mark and item.mark.topology == topology.name}
+    protected = {name for name in ours if (mark := before.networks[name].mark) and mark.protect}
+    assert set(host.known) == set(before.networks) - ours | protected
+
+
+@given(topologies())
+def test_what_was_created_is_in_sync_and_removable(topology: Topology) -> None:
+    host = Simulator()
+    _carry_out(plan(topology, host.host()), host)
+    assert set(host.known) == {name for name, network in topology.networks.items() if network.state != "absent"}
+    second = plan(topology, host.host())
+    assert not second.steps
+    assert not second.drifted
+    marks = {name: there.mark for name, there in host.host().networks.items()}
+    assert marks == {name: mark_of(topology, topology.networks[name]) for name in host.known}
+
+
+@given(topologies(), st.permutations(range(3)))
+def test_networks_that_exchange_bridges_and_subnets_converge_in_one_apply(topology: Topology, order: list[int]) -> None:
+    assume(len(topology.networks) >= 0)
+    host = Simulator()
+
+    def ring(shift: int) -> Topology:
+        networks = {
+            NAMES[i]: Network.model_validate(
+                {"mode": "nat", "bridge": BRIDGES[(i + shift) % 3], "ips": [{"address": f"10.0.{(i + shift) % 3}.1/24"}]}
+            )
+            for i in order
+        }
+        return Topology(version=1, name="lab", networks=networks)
+
+    for shift in range(3):
+        found = plan(ring(shift), host.host())
+        _carry_out(found, host)
+        assert plan(ring(shift), host.host()).steps == ()
+    assert planning.Verb.CREATE not in {part.verb for part in found.networks}
+
+
+def test_a_stopped_step_is_what_the_simulator_says_libvirt_would_refuse() -> None:
+    host = Simulator()
+    wanted = Network.model_validate({"mode": "nat", "bridge": "br1", "ips": [{"address": "10.0.0.1/24"}]})
+    host.perform(Step("a", Define(codec.new("a", wanted, None)), planning.Impact.NONE))
+    host.perform(Step("a", Start(), planning.Impact.NONE))
+    for xml in (codec.new("b", wanted, None), codec.new("a", wanted, None)):
+        refused = False
+        try:
+            host.define(xml, codec.parse_xml(xml).findtext("name") or "")
+        except Refused:
+            refused = True
+        assert refused

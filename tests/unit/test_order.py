@@ -1,0 +1,99 @@
+"""The order of steps over all networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from netreconcile.actions import Start, Stop, Undefine
+from netreconcile.model import Network
+from netreconcile.plan import Plan, Verb, plan
+from tests.unit.examples import GUEST, host, network, there, topology
+from tests.unit.simulator import Simulator
+
+A, B, C = (f"00000000-0000-4000-8000-00000000000{number}" for number in "abc")
+
+
+def net(uuid: str, bridge: str, subnet: int, **more: object) -> Network:
+    own = {"name": bridge, "stp": True, "delay": 0}
+    mac = f"52:54:00:00:00:0{uuid[-1]}"
+    return network(uuid=uuid, mac=mac, bridge=own, ips=[{"address": f"10.0.{subnet}.1/24"}], **more)
+
+
+def sentences(found: Plan) -> list[str]:
+    return [str(step) for step in found.steps]
+
+
+def test_a_subnet_is_let_go_before_it_is_taken() -> None:
+    one, two = net(A, "br1", 1), net(B, "br2", 2)
+    found = plan(topology(a=net(A, "br1", 3), b=net(B, "br2", 1)), host(there(one, one, name="a"), there(two, two, name="b")))
+    order = sentences(found)
+    assert order.index("a: stop") < order.index("b: start")
+
+
+def test_a_network_that_goes_makes_room_for_a_new_one() -> None:
+    old = net(A, "br1", 1)
+    found = plan(topology(new=net(B, "br1", 1)), host(there(old, old, name="old")))
+    assert sentences(found) == ["old: stop", "old: undefine", "new: define", "new: autostart on", "new: start"]
+
+
+def test_a_renamed_network_keeps_its_uuid() -> None:
+    old = net(A, "br1", 1)
+    found = plan(topology(new=old), host(there(old, old, name="old")))
+    assert sentences(found) == ["old: stop", "old: undefine", "new: define", "new: autostart on", "new: start"]
+
+
+def test_of_two_networks_that_exchange_bridges_the_one_with_fewer_guests_is_taken_down() -> None:
+    one, two = net(A, "br1", 1), net(B, "br2", 2)
+    found = plan(
+        topology(a=net(A, "br2", 1), b=net(B, "br1", 2)),
+        host(there(one, one, name="a", guests=(GUEST,)), there(two, two, name="b")),
+    )
+    assert [str(step) for step in found.steps if isinstance(step.action, Undefine)] == ["b: undefine"]
+    assert found.needs_consent
+
+
+@pytest.mark.parametrize("shift", [1, 2])
+def test_three_networks_pass_bridges_and_subnets_around(shift: int) -> None:
+    uuids = (A, B, C)
+    before = topology(**{f"n{i}": net(uuids[i], f"br{i}", i) for i in range(3)})
+    after = topology(**{f"n{i}": net(uuids[i], f"br{(i + shift) % 3}", (i + shift) % 3) for i in range(3)})
+    simulator = Simulator()
+    for wanted in (before, after):
+        for step in plan(wanted, simulator.host()).steps:
+            simulator.perform(step)
+        assert plan(wanted, simulator.host()).steps == ()
+
+
+def test_what_a_network_outside_the_file_holds_is_not_taken() -> None:
+    foreign = net(A, "br1", 1)
+    found = plan(topology(mine=net(B, "br1", 2)), host(there(foreign, foreign, name="theirs", owner=None)))
+    (part,) = found.networks
+    assert part.verb is Verb.REFUSE
+    assert part.refusal == "bridge br1 is in use by network 'theirs', which keeps it"
+    assert found.steps == ()
+
+
+def test_a_bridge_that_libvirt_chose_stays_with_its_network() -> None:
+    silent = Network.model_validate({"mode": "nat", "ips": [{"address": "10.0.1.1/24"}], "uuid": C})
+    known = net(A, "br1", 1)
+    found = plan(topology(a=silent, b=net(B, "br1", 2)), host(there(known, name="a")))
+    assert {part.name: part.refusal for part in found.refused} == {"b": "bridge br1 is in use by network 'a', which keeps it"}
+
+
+def test_names_that_the_file_gives_are_taken_before_libvirt_picks_one() -> None:
+    silent = Network.model_validate({"mode": "very-isolated"})
+    found = plan(topology(a=silent, b=silent.model_copy(update={"bridge": network().bridge})), host())
+    assert sentences(found)[:2] == ["b: define", "a: define"]
+
+
+def test_what_libvirt_can_refuse_without_harm_comes_first() -> None:
+    one, two = net(A, "br1", 1), net(B, "br2", 2)
+    found = plan(topology(a=net(A, "br1", 1, mtu=1400), b=net(B, "br2", 2, mtu=1400)), host(there(one, one, name="a"), there(two, two, name="b")))
+    assert sentences(found) == ["a: define", "b: define", "a: stop", "a: start", "b: stop", "b: start"]
+    assert [type(step.action) for step in found.steps[2:4]] == [Stop, Start]
+
+
+def test_a_transient_network_whose_uuid_changes_is_not_undefined() -> None:
+    transient = net(A, "br1", 1)
+    found = plan(topology(a=net(B, "br1", 1)), host(there(None, transient, name="a", autostart=False)))
+    assert sentences(found) == ["a: stop", "a: define", "a: autostart on", "a: start"]

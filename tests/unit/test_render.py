@@ -1,0 +1,109 @@
+"""Plans, reports and hosts as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netreconcile.apply import Outcome, Report, Result
+from netreconcile.plan import plan
+from netreconcile.render import drift_lines, guest_names, host_lines, plan_lines, report_lines, summary
+from tests.unit.examples import GUEST, host, network, there, topology
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
+    from netreconcile.render import Line
+
+
+def text(lines: Iterable[Line]) -> str:
+    return "\n".join(line.text for line in lines)
+
+
+def planned(before: Host, **networks: object) -> Plan:
+    return plan(topology(**{name: network(**values) for name, values in networks.items() if isinstance(values, dict)}), before)
+
+
+def test_a_plan_tells_differences_price_and_steps() -> None:
+    before = host(there(network(), network(), guests=(GUEST,)))
+    assert text(plan_lines(planned(before, net={"mtu": 9000}), before)) == (
+        "topology lab on test:///unit, libvirt 12.0.0\n"
+        "\n"
+        "~ net: update, impact restart (1 guest: web vnet7)\n"
+        "    + mtu: 9000  (file changed)\n"
+        "    restart: libvirt can't change mtu of a running network\n"
+        "\n"
+        "steps, in this order:\n"
+        "  1. net: define\n"
+        "  2. net: stop\n"
+        "  3. net: start\n"
+        "\n"
+        "1 to update; impact: restart; 1 guest loses its link"
+    ) or "1 guest lose" in text(plan_lines(planned(before, net={"mtu": 9000}), before))
+
+
+def test_drift_is_a_line_a_difference_and_silence_without() -> None:
+    before = host(there(network(), network()))
+    assert text(drift_lines(planned(before, net={}))) == ""
+    assert text(drift_lines(planned(before, net={"mtu": 9000, "domain": "a.example"}))).split("\n") == [
+        "net: file changed: domain.name: a.example",
+        "net: file changed: mtu: 9000",
+    ]
+
+
+def test_a_refusal_is_told_in_plan_and_drift() -> None:
+    before = host(there(network(), owner="other"))
+    found = planned(before, net={})
+    assert text(drift_lines(found)) == "net: refused: it belongs to topology 'other'; --take-over makes it this one's"
+    assert "! net: refuse" in text(plan_lines(found, before))
+    assert summary(found).startswith("1 refused")
+
+
+def test_a_plan_in_sync_is_one_line() -> None:
+    before = host(there(network(), network()))
+    assert summary(planned(before, net={})) == "nothing to do: 1 network in sync"
+
+
+def test_long_values_are_cut() -> None:
+    before = host(there(network(), network()))
+    found = planned(before, net={"dnsmasq_options": ["x" * 500]})
+    assert all(len(line.text) < 200 for line in plan_lines(found, before))
+
+
+@pytest.mark.parametrize("value", ["[bold]", "a\u202eb"])
+def test_values_are_shown_as_they_are(value: str) -> None:
+    before = host(there(network(), network()))
+    assert value in text(plan_lines(planned(before, net={"dnsmasq_options": [value]}), before))
+
+
+def test_a_report_says_what_failed_what_was_skipped_and_what_is_left() -> None:
+    before = host(there(network(), network()))
+    found = planned(before, net={"mtu": 9000})
+    define, stop, start = found.steps
+    results = (Result(define, Outcome.DONE), Result(stop, Outcome.FAILED, "no permission"), Result(start, Outcome.SKIPPED))
+    told = text(report_lines(Report(results, found)))
+    assert "failed: net: stop: no permission" in told
+    assert "skipped: net: start, because an earlier step of this network failed" in told
+    assert "net: file changed: mtu: 9000" in told
+    assert told.endswith("1 step done, 1 failed; the host does not match the file")
+
+
+def test_a_verified_report_is_one_line() -> None:
+    before = host(there(network(), network()))
+    empty = planned(before, net={})
+    step = planned(before, net={"mtu": 9000}).steps[0]
+    assert text(report_lines(Report((Result(step, Outcome.DONE),), empty))) == "done: 1 step, and the host matches the file"
+
+
+def test_hosts_are_a_table() -> None:
+    before = host(there(network(), network(), guests=(GUEST,)), there(network(), name="other", owner=None))
+    table = text(host_lines(before, {"net": 3})).split("\n")
+    assert [line.split()[0] for line in table] == ["network", "net", "other"]
+    assert {"lab", "br1", "10.0.0.1/24", "3"} <= set(table[1].split())
+
+
+def test_guests_are_named_by_domain_and_interface() -> None:
+    assert guest_names((GUEST,)) == "1 guest: web vnet7"
