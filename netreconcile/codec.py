@@ -47,7 +47,9 @@ def parse_xml(xml: str) -> _Element:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
     try:
         root = etree.fromstring(xml.encode(), parser)
-    except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
+    except etree.XMLSyntaxError as error:
+        raise UnreadableXml(error.msg) from error
+    except UnicodeEncodeError as error:
         raise UnreadableXml(str(error)) from error
     if root.tag != "network":
         msg = f"the root element is <{etree.QName(root).localname}>, not <network>"
@@ -212,8 +214,10 @@ def _write(element: _Element, current: Element, desired: Element) -> None:
         if binding.is_list:
             _write_list(element, binding, before, after)
         elif binding.model:
+            found = _found(element, binding)
             child = _reach(element, binding.steps)
-            _write(child, before, after)
+            # A mode without `<forward>` has taken it out just now, with all that was in it.
+            _write(child, before if found else _read(child, binding.model), after)
             _prune(element, binding.steps)
         else:
             value = None if after == binding.default else after

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netreconcile.actions import Command, Update
 from netreconcile.binding import Binding, Live, Section, bindings
 from netreconcile.codec import identity, items_xml, keys, overlay, parse
+from netreconcile.diff import label
 from netreconcile.model import DhcpHost, DnsHost, DnsSrv, Element, Network, PortGroup
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def updates(xml: str, running: Network, desired: Network, changes: Iterable[Chan
     for change in changes:
         place = site(change.path)
         if place is None:
-            msg = f"libvirt can't change {'.'.join(change.path[:2])} of a running network"
+            msg = f"libvirt can't change {label(change.path[:2])} of a running network"
             raise OnlyByRestart(msg)
         if place not in sites:
             sites.append(place)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from netreconcile.binding import ShortFor, bindings
 from netreconcile.checks import check
 from netreconcile.errors import InvalidTopology, Path, Position, Problem, Severity
 from netreconcile.model import Element, Network, Topology
@@ -33,8 +34,8 @@ _SENTENCES = {
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
     "literal_error": "must be {expected}",
-    "string_too_short": "must not be empty",
-    "string_too_long": "must have at most {max_length} characters",
+    **dict.fromkeys(("string_too_short", "too_short"), "must not be empty"),
+    **dict.fromkeys(("string_too_long", "too_long"), "must have at most {max_length} characters"),
 }
 
 
@@ -175,10 +176,19 @@ def _networks(parts: dict[str, Any], source: Source, problems: list[Problem]) ->
             problems.append(_placed(problem, source))
             continue
         network, found = _network(_merged(Network, defaults, own or {}), path)
+        found += _name_problems(name)
         problems += (_placed(problem, source) for problem in found)
         if network is not None:
             networks[name] = network
     return networks
+
+
+def _name_problems(name: str) -> list[Problem]:
+    try:
+        Topology.model_validate({"version": 1, "name": "x", "networks": {name: {"mode": "very-isolated"}}})
+    except ValidationError as error:
+        return [Problem("bad-value", str(details["ctx"]["error"]), ("networks", name)) for details in error.errors()]
+    return []
 
 
 def _network(data: dict[str, Any], path: Path) -> tuple[Network | None, list[Problem]]:
@@ -195,6 +205,10 @@ def _merged(model: type[Element] | None, below: Any, above: Any) -> Any:
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
     merged = {**below, **above}
+    for name, field in model.model_fields.items() if model else ():
+        for short in (item for item in field.metadata if isinstance(item, ShortFor)):
+            if (name in above) != (short.field in above):  # the other one, said below, counts no more
+                merged.pop(short.field if name in above else name, None)
     for key in below.keys() & above.keys():
         merged[key] = _merged(_field_model(model, key), below[key], above[key])
     return merged
@@ -240,8 +254,6 @@ def _owner(model: type[Element], loc: Sequence[str | int]) -> type[Element]:
 
 def _field_model(model: type[Element] | None, key: str | int) -> type[Element] | None:
     """Return the model of a field's value or of its list's items, or None."""
-    from netreconcile.binding import bindings
-
     found = next((item for item in bindings(model) if item.name == key), None) if model else None
     return found.model if found else None
 

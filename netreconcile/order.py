@@ -107,10 +107,12 @@ class Claims:
         return tuple(Step(name, action, impact if there.active else Impact.NONE) for action in actions)
 
     def can_go_down(self, sequence: tuple[Step, ...]) -> bool:
-        """Return whether `taken_down` has steps of its own for the network: it is there, and is not down already."""
-        there = self._host.get(sequence[0].network)
-        first = Stop if there and there.active else Undefine
-        return there is not None and not isinstance(sequence[0].action, first)
+        """Return whether the network may be taken down: it is there, is not down already, and nobody protects it."""
+        name = sequence[0].network
+        there, wanted = self._host.get(name), self._wanted.get(name)
+        if there is None or (there.connected and wanted is not None and wanted.protect):
+            return False
+        return not isinstance(sequence[0].action, Stop if there.active else Undefine)
 
     def edges(self, steps: list[Step]) -> Iterator[tuple[int, int]]:
         """Yield pairs of positions: the first step has to be done before the second."""
@@ -131,7 +133,8 @@ class Claims:
         # libvirt takes a network over another one's bridge after that one, and not before (networkBridgeNameValidate).
         for second, step in enumerate(steps):
             over = self._shared(step)
-            yield from ((first, second) for first, taken in enumerate(claims) if over in taken)
+            defined = (first for first, other in enumerate(steps) if isinstance(other.action, Define))
+            yield from ((first, second) for first in defined if over in claims[first])
 
     def _shared(self, step: Step) -> Resource | None:
         """Return the bridge that somebody else makes for the network that the step defines."""
@@ -145,11 +148,21 @@ class Claims:
         return network is not None and network.own_bridge and network.bridge.name is None
 
 
+class Deadlock(Exception):
+    """Networks exchange what they hold, for which one of them must go down, and none may."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
 def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
     """Return all steps in an order in which each can succeed.
 
     Networks that exchange bridge names wait for each other: then one of them, with the fewest guests, is taken down
     completely (stopped and undefined, its UUID and all else are in the definition that brings it back).
+
+    Raises Deadlock.
     """
     sequences = dict(sorted(sequences.items()))
     while True:
@@ -165,6 +178,8 @@ def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
         except graphlib.CycleError as error:
             waiting = {steps[position].network for position in error.args[1]}
             movable = [name for name in waiting if claims.can_go_down(sequences[name])]
+            if not movable:
+                raise Deadlock(tuple(sorted(waiting))) from error
             victim = min(movable, key=lambda name: (claims.guests(name), name))
             sequences[victim] = claims.taken_down(sequences[victim])
             continue

@@ -12,7 +12,7 @@ from netreconcile.checks import requirements
 from netreconcile.diff import Change, changes
 from netreconcile.fill import as_running, filled, mark_of
 from netreconcile.live import OnlyByRestart, site, updates
-from netreconcile.order import Claims, ordered
+from netreconcile.order import Claims, Deadlock, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,10 +150,14 @@ def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims) -> P
         sequences = {name: part.steps for name, part in parts.items() if part.steps}
         blocked = claims.blocked(sequences)
         if not blocked:
-            break
+            try:
+                steps = ordered(sequences, claims)
+                break
+            except Deadlock as error:
+                reason = f"{' and '.join(error.names)} exchange what they hold: one must go down, and all are protected"
+                blocked = dict.fromkeys(error.names, reason)
         for name, reason in blocked.items():
             parts[name] = replace(parts[name], verb=Verb.REFUSE, steps=(), refusal=reason)
-    steps = ordered(sequences, claims)
     by_name: dict[str, list[Step]] = {}
     for step in steps:
         by_name.setdefault(step.network, []).append(step)

@@ -69,7 +69,8 @@ def summary(plan: Plan) -> str:
     if counts[Verb.NOTHING]:
         parts.append(f"{counts[Verb.NOTHING]} in sync")
     cut = [guest for part in plan.networks for guest in part.cut if guest.running]
-    effect = f"{_count(len(cut), 'guest')} lose their link" if cut else "no guest loses its link"
+    lose = "loses its" if len(cut) == 1 else "lose their"
+    effect = f"{_count(len(cut), 'guest')} {lose} link" if cut else "no guest loses its link"
     return f"{', '.join(parts)}; impact: {plan.impact}; {effect}"
 
 

@@ -7,8 +7,12 @@ import io
 import json
 import os
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
+import jsonschema
 import pytest
 import yaml
 
@@ -55,6 +59,20 @@ class Ran:
     def json(self) -> Any:
         """Return the document on standard output."""
         return json.loads(self.out)
+
+    @property
+    def plan(self) -> Any:
+        """Return the plan or report on standard output, after a look whether it is as its schema says."""
+        document = self.json
+        schema().validate(document)
+        return document
+
+
+@cache
+def schema() -> jsonschema.Draft7Validator:
+    """Return what validates plans and reports."""
+    text = resources.files("netreconcile").joinpath("schemas/plan.schema.json").read_text(encoding="utf-8")
+    return jsonschema.Draft7Validator(json.loads(text))
 
 
 class LabHost:
@@ -110,7 +128,7 @@ class LabHost:
         """Return the plan for the networks, as JSON tells it."""
         ran = self.run("plan", self.file(networks, name=name), "-o", "json", *arguments)
         assert ran.code == 0, f"{ran.out}\n{ran.err}"
-        return ran.json
+        return ran.plan
 
     def drifted(self, networks: Mapping[str, object], *, name: str = OWNER) -> tuple[str, ...]:
         """Return the lines of `drift`; none where the host is in sync."""
@@ -198,8 +216,9 @@ class LabHost:
 def lab() -> Iterator[Lab]:
     """A lab with the network driver, a log of its calls, and NICs and bridges of its own."""
     lacking = programs.missing()
-    if lacking:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
+    if lacking or not find_spec("libvirt"):
+        hint = programs.install_command(lacking) if lacking else "pip install libvirt-python"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(hint)
     with Lab(log=True) as lab:
         lab.run("ip", "-batch", "-", input=LINKS, check=True)
         yield lab

@@ -54,10 +54,11 @@ class Traces:
     def processes(self) -> list[str]:
         """Return what still runs in the labs, and what has made them."""
         found: list[str] = []
-        for link in Path("/proc").glob("[0-9]*/ns/pid*"):
-            with suppress(OSError):
-                if link.stat().st_ino in self._namespaces:
-                    found.append((link.parents[1] / "cmdline").read_text(errors="replace"))
+        for folder in Path("/proc").iterdir():
+            for link in ("pid", "pid_for_children"):
+                with suppress(OSError):
+                    if (folder / "ns" / link).stat().st_ino in self._namespaces:
+                        found.append((folder / "cmdline").read_text(errors="replace"))
         return found
 
     @staticmethod

@@ -8,6 +8,7 @@ import pty
 import select
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,31 +121,34 @@ class Terminal:
         return new
 
     def exit_code(self) -> int:
-        code = os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1])
+
+    def close(self) -> None:
+        """Hang up, which ends what still runs."""
         os.close(self._screen)
-        return code
 
 
 @pytest.mark.usefixtures("traces")
 def test_one_command_has_the_terminal_and_its_ctrl_c() -> None:
     script = "trap 'exit 5' INT; test -t 0 && test -t 1 && echo ready; while :; do sleep 0.1; done"
-    terminal = Terminal("run", "--", "sh", "-c", script)
-    assert terminal.shows(b"ready")
-    terminal.type(b"\x03")
-    assert terminal.exit_code() == 5
+    with closing(Terminal("run", "--", "sh", "-c", script)) as terminal:
+        assert terminal.shows(b"ready")
+        terminal.type(b"\x03")
+        assert terminal.exit_code() == 5
 
 
 @pytest.mark.usefixtures("traces")
 def test_an_interactive_shell_has_job_control() -> None:
-    terminal = Terminal("run", "--", "bash", "--norc", "-i")
-    assert terminal.shows(b"# ")
-    # In two halves, as the terminal also shows what is typed.
-    terminal.type(b"sh -c 'echo run''ning; exec sleep 100'\n")
-    assert terminal.shows(b"running")
-    terminal.type(b"\x1a")
-    assert terminal.shows(b"Stopped")
-    terminal.type(b"kill %1; wait; exit 6\n")
-    assert terminal.exit_code() == 6
+    with closing(Terminal("run", "--", "bash", "--norc", "-i")) as terminal:
+        assert terminal.shows(b"# ")
+        # In two halves, as the terminal also shows what is typed.
+        terminal.type(b"sh -c 'echo run''ning; exec sleep 100'\n")
+        assert terminal.shows(b"running")
+        terminal.type(b"\x1a")
+        assert terminal.shows(b"Stopped")
+        # The first one only makes bash say that there are stopped jobs.
+        terminal.type(b"exit 6; exit 6\n")
+        assert terminal.exit_code() == 6
 
 
 @pytest.mark.parametrize(

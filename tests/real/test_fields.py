@@ -462,6 +462,20 @@ def test_dev_is_short_for_one_interface(host: LabHost) -> None:
     check_idle(host, {"t": {**NAT, "forward": {"interfaces": ["eth1"]}}})
 
 
+def test_saying_what_libvirt_chose_changes_nothing(host: LabHost) -> None:
+    said: Said = {"mode": "nat", "ips": [{"address": "10.1.0.1/24"}]}
+    host.applied({"t": said})
+    found, before = host.config("t"), host.snapshot("t")
+    bridge = {"name": found.bridge.name, "stp": True, "delay": 0}
+    chosen = {"uuid": found.uuid, "mac": found.mac, "bridge": bridge, "forward": {"nat": {"ports": "1024-65535"}}}
+    for key, value in chosen.items():
+        check_idle(host, {"t": {**said, key: value}})
+    check_idle(host, {"t": {**said, **chosen}})
+    host.applied({"t": {**said, "mtu": 1400}})
+    host.applied({"t": said})
+    assert host.snapshot("t") == before
+
+
 def test_pci_addresses_are_left_to_libvirt_to_judge(host: LabHost) -> None:
     ran = host.apply({"t": {"mode": "hostdev", "forward": {"addresses": ["0000:03:10.0"]}, "state": "inactive"}})
     assert ran.code == 1

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import libvirt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
+from netreconcile import codec
 from netreconcile.loader import load
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Said = dict[str, Any]
 BRIDGE = "virbr-t"
 OPEN: Said = {"mode": "open", "bridge": BRIDGE, "ips": [{"address": "10.1.0.1/24"}]}
+libvirt = pytest.importorskip("libvirt")
 LIVE, CONFIG = libvirt.VIR_NETWORK_UPDATE_AFFECT_LIVE, libvirt.VIR_NETWORK_UPDATE_AFFECT_CONFIG
 ADD, DELETE = libvirt.VIR_NETWORK_UPDATE_COMMAND_ADD_LAST, libvirt.VIR_NETWORK_UPDATE_COMMAND_DELETE
 DNS_HOST, DHCP_HOST = libvirt.VIR_NETWORK_SECTION_DNS_HOST, libvirt.VIR_NETWORK_SECTION_IP_DHCP_HOST
@@ -514,6 +516,26 @@ def test_a_mark_that_was_lost(host: LabHost) -> None:
     assert [(part["verb"], part["drift"]) for part in plan["networks"]] == [("adopt", [])]
     repaired(host, OPEN, {})
     assert "urn:netreconcile" in host.config_xml("t")
+
+
+def test_addresses_that_stand_in_another_order_where_the_network_runs(host: LabHost) -> None:
+    """The position that libvirt wants for an update is that in the running definition."""
+    one, two = {"address": "10.1.0.1/24"}, {"address": "10.2.0.1/24"}
+    friend: Said = {"mac": mac(1), "ip": "10.2.0.9"}
+    before, after = {**two, "dhcp": {"hosts": [friend]}}, {**two, "dhcp": {"hosts": [{**friend, "name": "a"}]}}
+    host.applied({"t": {**OPEN, "ips": [one, before]}})
+    device = host.interface(BRIDGE)
+    root = codec.parse_xml(host.config_xml("t"))
+    root.append(root.findall("ip")[0])
+    host.define(etree.tostring(root, encoding="unicode"))
+    assert [ip.address for ip in host.config("t").ips] == ["10.2.0.1/24", "10.1.0.1/24"]
+    said = {"t": {**OPEN, "ips": [one, after]}}
+    assert commands(host.planned(said)) == [("MODIFY", "IP_DHCP_HOST", 1)]
+    host.applied(said)
+    assert host.interface(BRIDGE) == device
+    assert [entry.name for found in host.running("t").ips for entry in found.dhcp.hosts] == ["a"]
+    assert [entry.name for found in host.config("t").ips for entry in found.dhcp.hosts] == ["a"]
+    assert host.drifted(said) == ()
 
 
 def test_several_kinds_of_drift_at_once(host: LabHost) -> None:

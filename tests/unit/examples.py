@@ -47,7 +47,12 @@ def there(
     assert known is not None
     autostart = more.pop("autostart", config is not None)
     return observed(
-        name, known.uuid or "", config_xml=xml(config), running_xml=xml(running), autostart=autostart, guests=more.pop("guests", ())
+        name,
+        known.uuid or "",
+        config_xml=xml(config),
+        running_xml=xml(running),
+        autostart=autostart,
+        guests=more.pop("guests", ()),
     )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import re
 import uuid
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from lxml import etree
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
-VERSION = (9, 0, 0)
 _PLACES = {
     Section.IP_DHCP_HOST: ("dhcp", "host"),
     Section.IP_DHCP_RANGE: ("dhcp", "range"),
@@ -51,7 +51,9 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
+    """What libvirt keeps of a network."""
+
     uuid: str
     config: str | None = None
     running: str | None = None
@@ -63,7 +65,8 @@ class _Known:
 class Simulator:
     """The host; `perform` changes it, `host` is what a reading command sees."""
 
-    known: dict[str, _Known] = field(default_factory=dict)
+    known: dict[str, Known] = field(default_factory=dict[str, Known])
+    version: tuple[int, int, int] = (9, 0, 0)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def host(self) -> Host:
@@ -79,7 +82,7 @@ class Simulator:
             )
             for name, there in self.known.items()
         }
-        return Host("test:///memory", VERSION, networks)
+        return Host("test:///memory", self.version, networks)
 
     def perform(self, step: Step) -> None:
         """Do what the step says. Raises Refused."""
@@ -90,14 +93,14 @@ class Simulator:
                 self.update(step.network, step.action)
             case SetAutostart(enabled):
                 self._persistent(step.network)
-                self._set(step.network, autostart=enabled)
+                self._keep(step.network, autostart=enabled)
             case Start():
                 self.start(step.network)
             case Stop():
                 self.stop(step.network)
             case Undefine():
                 self._persistent(step.network)
-                self._set(step.network, config=None, autostart=False)
+                self._keep(step.network, config=None, autostart=False)
                 if self.known[step.network].running is None:
                     del self.known[step.network]
             case _:
@@ -122,7 +125,7 @@ class Simulator:
             self._complete_bridge(root, name)
         completed = etree.tostring(root, encoding="unicode")
         self._check_bridge(name, codec.parse(completed)[0])
-        self.known[name] = replace(there or _Known(given), config=completed)
+        self.known[name] = replace(there or Known(given), config=completed)
 
     def start(self, name: str) -> None:
         """Bring it up from its config."""
@@ -141,13 +144,13 @@ class Simulator:
                 raise Refused(f"Network is already in use by interface of {other!r}")
             if network.own_bridge and running.own_bridge and running.bridge.name == network.bridge.name:
                 raise Refused(f"Unable to create bridge {network.bridge.name}: File exists")
-        self._set(name, running=_as_started(there.config))
+        self._keep(name, running=_as_started(there.config))
 
     def stop(self, name: str) -> None:
         """Take it down; a transient one is gone."""
         if self.known[name].running is None:
             raise Refused("network is not active")
-        self._set(name, running=None)
+        self._keep(name, running=None)
         if self.known[name].config is None:
             del self.known[name]
 
@@ -174,8 +177,8 @@ class Simulator:
                     raise Refused(f"couldn't locate an existing {tag} entry")
                 container.replace(hits[0], sent)
             case Command.ADD:
-                names = ("mac", "ip", "name") if action.section is Section.IP_DHCP_HOST else ()
-                if any(_shares(names, sent, item) for item in container.findall(tag)):
+                collides = action.section is Section.IP_DHCP_HOST
+                if collides and any(_shares(("mac", "ip", "name"), sent, item) for item in container.findall(tag)):
                     raise Refused(f"there is an existing {tag} entry that matches")
                 container.append(sent)
         forward = root.find("forward")
@@ -184,10 +187,10 @@ class Simulator:
             forward.attrib.pop("dev", None)
             if first is not None:
                 forward.set("dev", first.get("dev", ""))
-        self._set(name, running=etree.tostring(root, encoding="unicode"))
+        self._keep(name, running=etree.tostring(root, encoding="unicode"))
 
-    def _set(self, name: str, **changed: object) -> None:
-        self.known[name] = replace(self.known[name], **changed)  # type: ignore[arg-type] -- fields by name
+    def _keep(self, name: str, **changed: Any) -> None:
+        self.known[name] = replace(self.known[name], **changed)
 
     def _persistent(self, name: str) -> None:
         if self.known[name].config is None:
@@ -200,7 +203,8 @@ class Simulator:
         if bridge.get("name") is None:
             others = {key: known for key, known in self.known.items() if key != name}
             used = {bridge_name for known in others.values() for bridge_name in _bridges(known)}
-            bridge.set("name", next(free for i in itertools.count() if (free := f"virbr{i}") not in used))
+            names = (f"virbr{number}" for number in itertools.count())
+            bridge.set("name", next(name for name in names if name not in used))
         bridge.set("stp", bridge.get("stp", "on"))
         bridge.set("delay", bridge.get("delay", "0"))
         if root.find("mac") is None:
@@ -213,10 +217,9 @@ class Simulator:
                 raise Refused(f"bridge name '{network.bridge.name}' already in use")
 
 
-def _bridges(known: _Known) -> set[str]:
-    return {
-        name for xml in (known.config, known.running) if xml is not None and (name := codec.parse(xml)[0].bridge.name)
-    }
+def _bridges(known: Known) -> set[str]:
+    """Return the bridge names of both definitions, also of what libvirt prints unreadably."""
+    return set(re.findall(r"<bridge name=['\"]([^'\"]*)", f"{known.config}{known.running}"))
 
 
 def _layer3(network: Network) -> Iterator[str]:

@@ -24,17 +24,85 @@ if TYPE_CHECKING:
     from netreconcile.model import Element
 
 NASTY = (
-    *("1e3", "1E+3", "0o10", "010", "0x1F", "0b1", "1_000", "-.5", "+1", "1.", ".inf", "-.INF", ".nan", "12:30", "1:2:3"),
-    *("y", "n", "Yes", "no", "ON", "off", "true", "False", "null", "~", "=", "<<", "2001-01-01", "2001-01-01T10:00:00Z"),
-    *("a: b", "a #b", "#a", "- a", "-", "? a", "*a", "&a", "!a", "%a", "@a", "`a`", "|", ">", "[a]", "{a: b}", ",", "'", '"'),
-    *("a'b", 'a"b', "a\\nb", " a", "a ", "  ", "]]>", "<a>", "a&b", "&amp;", "<!-- a -->", "é", "\xa0", "𝄞", "a\u200b", "\ufeff"),
+    *(
+        "1e3",
+        "1E+3",
+        "0o10",
+        "010",
+        "0x1F",
+        "0b1",
+        "1_000",
+        "-.5",
+        "+1",
+        "1.",
+        ".inf",
+        "-.INF",
+        ".nan",
+        "12:30",
+        "1:2:3",
+    ),
+    *(
+        "y",
+        "n",
+        "Yes",
+        "no",
+        "ON",
+        "off",
+        "true",
+        "False",
+        "null",
+        "~",
+        "=",
+        "<<",
+        "2001-01-01",
+        "2001-01-01T10:00:00Z",
+    ),
+    *(
+        "a: b",
+        "a #b",
+        "#a",
+        "- a",
+        "-",
+        "? a",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "@a",
+        "`a`",
+        "|",
+        ">",
+        "[a]",
+        "{a: b}",
+        ",",
+        "'",
+        '"',
+    ),
+    *(
+        "a'b",
+        'a"b',
+        "a\\nb",
+        " a",
+        "a ",
+        "  ",
+        "]]>",
+        "<a>",
+        "a&b",
+        "&amp;",
+        "<!-- a -->",
+        "é",
+        "\xa0",
+        "𝄞",
+        "a\u200b",
+        "\ufeff",
+    ),
     *("ﬁ", "e\u0301", "__a", "a#2", "a" * 200, "a " * 100, "%d", "root['a']", "x-y", "---", "...", "0", "-0", "00"),
 )
 """Texts that some YAML reader, XML writer or differ could take for something else."""
 
 
 def _text(spell: Callable[[str], str]) -> st.SearchStrategy[str]:
-    texts = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+    texts = st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
     return texts.filter(lambda text: _spellable(spell, text))
 
 
@@ -52,18 +120,21 @@ def _block() -> st.SearchStrategy[str]:
 
 addresses = st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map(str) | st.sampled_from(("10.0.0.1", "fd00::1"))
 """Any address; a few are likely to come twice."""
-macs = st.integers(0, 2**48 - 1).map(lambda number: spelling.mac(":".join(f"{number & ~(1 << 40):012x}"[i : i + 2] for i in range(0, 12, 2))))
+macs = st.integers(0, 2**48 - 1).map(
+    lambda number: spelling.mac(":".join(f"{number & ~(1 << 40):012x}"[i : i + 2] for i in range(0, 12, 2)))
+)
 _PREFIXES = st.integers(1, 32)
 
 
 def _cidrs() -> st.SearchStrategy[str]:
     holes = st.just("10.0.0.1/255.0.255.0")
-    return st.builds(lambda address, prefix: f"{address}/{prefix}", addresses, _PREFIXES) | holes
+    return st.tuples(addresses, _PREFIXES).map(lambda pair: f"{pair[0]}/{pair[1]}") | holes
 
 
 def _subnets() -> st.SearchStrategy[str]:
     whole = st.sampled_from(("0.0.0.0/0", "::/0"))
-    return st.builds(lambda cidr: str(ipaddress.ip_interface(cidr).network), _cidrs().filter(lambda text: "255." not in text)) | whole
+    contiguous = _cidrs().filter(lambda text: "255." not in text)
+    return contiguous.map(lambda cidr: str(ipaddress.ip_interface(cidr).network)) | whole
 
 
 def _spans() -> st.SearchStrategy[str]:
@@ -86,18 +157,26 @@ def _by_spelling() -> dict[Callable[[str], str], st.SearchStrategy[str]]:
         spelling.cidr: _cidrs(),
         spelling.subnet: _subnets(),
         spelling.unicast_mac: macs,
-        spelling.duid: st.lists(st.integers(0, 255), min_size=2, max_size=12).map(lambda bytes_: ":".join(f"{byte:02x}" for byte in bytes_)),
+        spelling.duid: st.lists(st.integers(0, 255), min_size=2, max_size=12).map(
+            lambda bytes_: ":".join(f"{byte:02x}" for byte in bytes_)
+        ),
         spelling.uuid: st.uuids().map(str),
-        spelling.lease: st.integers(120, 2**32 - 1).map(spelling.spelled_seconds) | st.sampled_from(("infinite", "2m", "1h")),
+        spelling.lease: st.integers(120, 2**32 - 1).map(spelling.spelled_seconds)
+        | st.sampled_from(("infinite", "2m", "1h")),
         spelling.address_span: _spans(),
         spelling.port_span: _port_spans(),
         spelling.pci_address: st.from_regex(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]", fullmatch=True),
     }
 
 
-@functools.cache
 def leaves(owner: type[Element], name: str) -> st.SearchStrategy[Any]:
     """Return values that the field may have in a topology, without None."""
+    return _leaves((owner, name))
+
+
+@functools.cache
+def _leaves(key: tuple[type[Element], str]) -> st.SearchStrategy[Any]:
+    owner, name = key
     binding = next(item for item in bindings(owner) if item.name == name)
     if binding.kind is bool:
         return st.booleans()
@@ -151,7 +230,7 @@ def _consistent(network: Network) -> Network:
     if network.mode not in WITHOUT_FORWARD:
         return network
     mode = "isolated" if network.ips else "very-isolated"
-    return network.model_copy(update={"mode": mode, "forward": model.Forward()})
+    return network.model_copy(update={"mode": mode, "forward": Network.model_validate({"mode": "nat"}).forward})
 
 
 networks: st.SearchStrategy[Network] = elements(Network).map(_consistent)
@@ -167,7 +246,7 @@ def edited(draw: st.DrawFn, network: Network) -> Network:
 
 
 @st.composite
-def _edited(draw: st.DrawFn, element: Any) -> Any:
+def _edited(draw: st.DrawFn, element: Element) -> Any:
     owner = type(element)
     binding = draw(st.sampled_from(bindings(owner)))
     value = getattr(element, binding.name)
@@ -195,7 +274,7 @@ def _edited(draw: st.DrawFn, element: Any) -> Any:
 
 
 @st.composite
-def reordered(draw: st.DrawFn, element: Any) -> Any:
+def reordered(draw: st.DrawFn, element: Element) -> Any:
     """Return the element with its lists in another order, except those whose order says something.
 
     Items that share an identity keep their order among themselves.
@@ -221,7 +300,13 @@ FOREIGN = (
     '<y:four xmlns:y="urn:example:5" xmlns:z="urn:example:6" z:a="&lt;&quot;&amp;"><?pi data?></y:four>',
 )
 """What others keep in a network's metadata."""
-STRANGERS = ('<unknown attribute="1"/>', "<unknown><inner>text</inner></unknown>", "<!-- a comment -->", "<?pi data?>", '<u:n xmlns:u="urn:u"/>')
+STRANGERS = (
+    '<unknown attribute="1"/>',
+    "<unknown><inner>text</inner></unknown>",
+    "<!-- a comment -->",
+    "<?pi data?>",
+    '<u:n xmlns:u="urn:u"/>',
+)
 """What may stand anywhere in XML of a libvirt that is newer than the model."""
 
 
@@ -233,18 +318,24 @@ class Decorated:
     network: Network
 
 
-def places(root: _Element, owner: type[Element] = Network, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], _Element]]:
+def places(root: _Element) -> Iterator[tuple[tuple[str, ...], _Element]]:
     """Yield the elements that stand for models, each with the path of fields and identities that leads to it."""
+    network, _ = codec.parse(etree.tostring(root, encoding="unicode"))
+    return _places(root, network, ())
+
+
+def _places(root: _Element, there: Element, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Element]]:
     yield path, root
-    for binding in bindings(owner):
+    for binding in bindings(type(there)):
         if binding.model is None:
             continue
+        value, found = getattr(there, binding.name), root.findall("/".join(binding.steps))
         if binding.is_list:
-            for key, child in codec._keyed(root, binding):
-                yield from places(child, binding.model, (*path, binding.name, key))
-        else:
-            for child in codec._found(root, binding):
-                yield from places(child, binding.model, (*path, binding.name))
+            names = codec.keys(codec.identity(item) for item in value)
+            for key, item, child in zip(names, value, found, strict=True):
+                yield from _places(child, item, (*path, binding.name, key))
+        elif found:
+            yield from _places(found[0], value, (*path, binding.name))
 
 
 def strange(root: _Element) -> dict[tuple[str, ...], list[str]]:
@@ -252,9 +343,11 @@ def strange(root: _Element) -> dict[tuple[str, ...], list[str]]:
     found: dict[tuple[str, ...], list[str]] = {}
     for path, element in places(root):
         here = [f"@{name}={value}" for name, value in element.attrib.items() if name.startswith("strange")]
-        for child in element:
-            if not isinstance(child.tag, str) or child.tag in ("unknown", "metadata", "{urn:u}n"):
-                here.append(etree.tostring(child, with_tail=False, encoding="unicode"))
+        here += (
+            etree.tostring(child, with_tail=False, encoding="unicode")
+            for child in element
+            if not isinstance(child.tag, str) or child.tag in ("unknown", "metadata", "{urn:u}n")
+        )
         if here:
             found[path] = here
     return found
@@ -274,7 +367,9 @@ def decorated(draw: st.DrawFn, source: st.SearchStrategy[Network] = networks) ->
     foreign = draw(st.lists(st.sampled_from(FOREIGN), max_size=3, unique=True))
     if foreign:
         parser = etree.XMLParser(strip_cdata=False)
-        root.insert(draw(st.integers(0, len(root))), etree.fromstring(f"<metadata>{''.join(foreign)}</metadata>", parser))
+        root.insert(
+            draw(st.integers(0, len(root))), etree.fromstring(f"<metadata>{''.join(foreign)}</metadata>", parser)
+        )
     if draw(st.booleans()):
         etree.indent(root, space=draw(st.sampled_from((" ", "  ", "\t"))))
     return Decorated(etree.tostring(root, encoding="unicode") + draw(st.sampled_from(("", "\n"))), network)

@@ -16,7 +16,12 @@ from netreconcile.model import Bridge, Dhcp, Dns, Element, Forward, Ip, Network
         (Network, "mtu", ("mtu",), "size"),
         (Network, "mode", (), None),
         (Network, "ips", ("ip",), None),
-        (Network, "dnsmasq_options", tuple(f"{{{NAMESPACES['dnsmasq']}}}{name}" for name in ("options", "option")), "value"),
+        (
+            Network,
+            "dnsmasq_options",
+            tuple(f"{{{NAMESPACES['dnsmasq']}}}{name}" for name in ("options", "option")),
+            "value",
+        ),
     ],
 )
 def test_a_path_splits_into_children_and_an_attribute(
@@ -54,7 +59,9 @@ def test_libvirts_choices_are_marked(model: type[Element], field: str, own_bridg
 
 
 def test_every_section_that_libvirt_updates_belongs_to_one_list() -> None:
-    sections = [binding.live.section for model in (Network, Forward, Dns, Dhcp) for binding in bindings(model) if binding.live]
+    sections = [
+        binding.live.section for model in (Network, Forward, Dns, Dhcp) for binding in bindings(model) if binding.live
+    ]
     assert sorted(sections) == sorted(Section)
 
 

@@ -122,6 +122,13 @@ def test_forward_repeats_its_first_interface() -> None:
     assert "dev=" not in edited(PRINTED, forward={})
 
 
+@pytest.mark.parametrize("mode", ["isolated", "very-isolated"])
+def test_a_network_with_a_way_out_can_be_isolated(mode: str) -> None:
+    xml = edited(PRINTED, mode=mode, forward={}, ips=[] if mode == "very-isolated" else [{"address": "10.0.0.1/24"}])
+    assert "<forward" not in xml.replace("<forwarder", "")
+    assert codec.parse(xml)[0].mode == mode
+
+
 def test_an_element_that_has_become_empty_goes() -> None:
     result = edited(PRINTED, dns={}, domain=None, ips=[{"address": "10.0.0.1/24"}], dnsmasq_options=[])
     assert not any(tag in result for tag in ("<dns", "<domain", "<dhcp", "dnsmasq:options"))
@@ -148,7 +155,16 @@ def test_a_new_definition_is_indented_and_ends_its_line() -> None:
 
 @pytest.mark.parametrize(
     "xml",
-    ["", "no xml", "<network>", "<network><name>a&b</name></network>", "<domain/>", "<network a='\x01'/>", "<network>\ud800</network>", "<n:network xmlns:n='urn:n'/>"],
+    [
+        "",
+        "no xml",
+        "<network>",
+        "<network><name>a&b</name></network>",
+        "<domain/>",
+        "<network a='\x01'/>",
+        "<network>\ud800</network>",
+        "<n:network xmlns:n='urn:n'/>",
+    ],
 )
 def test_what_is_no_network_is_unreadable(xml: str) -> None:
     for use in (codec.parse, codec.unmodelled):
@@ -159,17 +175,32 @@ def test_what_is_no_network_is_unreadable(xml: str) -> None:
 @pytest.mark.parametrize(
     "inside",
     [
-        *("<ip/>", "<portgroup/>", "<route/>", "<vlan><tag/></vlan>", "<forward mode='nat'><interface/><address/></forward>", "<mtu/>"),
+        *(
+            "<ip/>",
+            "<portgroup/>",
+            "<route/>",
+            "<vlan><tag/></vlan>",
+            "<forward mode='nat'><interface/><address/></forward>",
+            "<mtu/>",
+        ),
         *("<dns><host/><txt/><srv/><forwarder/></dns>", "<ip address='1.1.1.1'><dhcp><host/><range/></dhcp></ip>"),
         *("<ip address='300.1.1.1' prefix='99'/>", "<mtu size='big'/>", "<uuid>none</uuid>", "<mac address='?'/>"),
-        *("<bridge stp='maybe' delay='-1'/>", "<ip/><ip/>", "<dns/><dns/>", "<forward mode='warp'/>", "<vlan><tag id='a'/></vlan>"),
+        *(
+            "<bridge stp='maybe' delay='-1'/>",
+            "<ip/><ip/>",
+            "<dns/><dns/>",
+            "<forward mode='warp'/>",
+            "<vlan><tag id='a'/></vlan>",
+        ),
         *("<ip address='1.1.1.1'><dhcp><host mac='0' name='' ip='?' id='x'><lease expiry='-1'/></host></dhcp></ip>",),
     ],
 )
 def test_whatever_a_host_has_is_read_compared_and_overlaid(inside: str) -> None:
     xml = f"<network><name>odd</name>{inside}</network>"
     odd, _ = codec.parse(xml)
-    plain = Network.model_validate({"mode": "nat", "ips": [{"address": "10.0.0.1/24"}], "dns": {"txt": [{"name": "a", "value": "b"}]}})
+    plain = Network.model_validate(
+        {"mode": "nat", "ips": [{"address": "10.0.0.1/24"}], "dns": {"txt": [{"name": "a", "value": "b"}]}}
+    )
     assert codec.overlay(xml, odd, None) == xml
     assert changes(odd, plain)
     assert changes(plain, odd)
@@ -185,9 +216,18 @@ def test_whatever_a_host_has_is_read_compared_and_overlaid(inside: str) -> None:
         ("<mtu size='1' unit='k'/>", ("/network/mtu/@unit",)),
         ("<dns><host ip='1.1.1.1' ttl='1'/></dns>", ("/network/dns/host/@ttl",)),
         ("<dns/><dns/>", ("/network/dns",)),
-        ("<ip address='1.1.1.1' prefix='24'><dhcp><range start='1' end='2'><lease expiry='1' unit='hours' grace='2'/></range></dhcp></ip>", ("/network/ip/dhcp/range/lease/@grace",)),
-        ("<forward mode='hostdev'><address type='pci' domain='0' bus='0' slot='1' function='0' multifunction='on'/></forward>", ("/network/forward/address/@multifunction",)),
-        ("<virtualport type='midonet'><parameters interfaceid='1' more='2'/></virtualport>", ("/network/virtualport/parameters/@more",)),
+        (
+            "<ip address='1.1.1.1'><dhcp><range><lease expiry='1' unit='hours' grace='2'/></range></dhcp></ip>",
+            ("/network/ip/dhcp/range/lease/@grace",),
+        ),
+        (
+            "<forward mode='hostdev'><address type='pci' domain='0' bus='0' slot='1' multifunction='on'/></forward>",
+            ("/network/forward/address/@multifunction",),
+        ),
+        (
+            "<virtualport type='midonet'><parameters interfaceid='1' more='2'/></virtualport>",
+            ("/network/virtualport/parameters/@more",),
+        ),
         ("<bandwidth classID='1'><inbound average='1'/></bandwidth>", ("/network/bandwidth/@classID",)),
         ("<metadata><x xmlns='urn:x'/></metadata>", ()),
     ],
@@ -203,12 +243,17 @@ def test_a_text_of_spaces_is_a_text() -> None:
 
 def test_twice_the_same_identity_are_two_items() -> None:
     network = Network.model_validate(
-        {"mode": "nat", "dns": {"txt": [{"name": name, "value": value} for name, value in (("a", "1"), ("a", "2"), ("a#2", "3"))]}}
+        {
+            "mode": "nat",
+            "dns": {"txt": [{"name": name, "value": value} for name, value in (("a", "1"), ("a", "2"), ("a#2", "3"))]},
+        }
     )
     assert codec.parse(codec.new("net", network, None))[0] == network
 
 
 def test_10_000_reservations_are_no_recursion_and_no_loss() -> None:
-    hosts = [{"mac": f"52:54:00:00:{i >> 8:02x}:{i & 255:02x}", "ip": f"10.{i >> 8}.{i & 255}.1"} for i in range(10_000)]
+    hosts = [
+        {"mac": f"52:54:00:00:{i >> 8:02x}:{i & 255:02x}", "ip": f"10.{i >> 8}.{i & 255}.1"} for i in range(10_000)
+    ]
     network = Network.model_validate({"mode": "nat", "ips": [{"address": "10.0.0.1/8", "dhcp": {"hosts": hosts}}]})
     assert codec.parse(codec.new("net", network, None))[0] == network

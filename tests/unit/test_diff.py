@@ -59,7 +59,10 @@ def test_order_is_no_change() -> None:
     [
         (("mtu",), "mtu"),
         (("bridge", "stp"), "bridge.stp"),
-        (("ips", "10.0.0.1", "dhcp", "hosts", "52:54:00:00:00:10", "name"), "ips[10.0.0.1].dhcp.hosts[52:54:00:00:00:10].name"),
+        (
+            ("ips", "10.0.0.1", "dhcp", "hosts", "52:54:00:00:00:10", "name"),
+            "ips[10.0.0.1].dhcp.hosts[52:54:00:00:00:10].name",
+        ),
         (("forward", "interfaces", "eth0"), "forward.interfaces[eth0]"),
         (("dns", "hosts", "10.0.0.9", "hostnames"), "dns.hosts[10.0.0.9].hostnames"),
         (("dnsmasq_options",), "dnsmasq_options"),

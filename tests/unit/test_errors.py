@@ -20,7 +20,15 @@ from netreconcile.errors import (
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(NetreconcileError, 1), (UsageError, 64), (InvalidTopology, 65), (Refused, 3), (Unreachable, 69), (LibvirtFailed, 1)]
+    ("error", "code"),
+    [
+        (NetreconcileError, 1),
+        (UsageError, 64),
+        (InvalidTopology, 65),
+        (Refused, 3),
+        (Unreachable, 69),
+        (LibvirtFailed, 1),
+    ],
 )
 def test_each_error_has_its_documented_exit_code(error: type[NetreconcileError], code: int) -> None:
     assert error.exit_code == code
@@ -39,7 +47,9 @@ def test_a_path_reads_like_the_file(path: Path, text: str) -> None:
 
 
 def test_a_problem_says_where_what_and_what_next() -> None:
-    problem = Problem("unknown-key", "unknown key", ("networks", "a", "brige"), Position("t.yaml", 3, 5), "did you mean 'bridge'?")
+    problem = Problem(
+        "unknown-key", "unknown key", ("networks", "a", "brige"), Position("t.yaml", 3, 5), "did you mean 'bridge'?"
+    )
     assert str(problem) == "t.yaml:3:5: networks.a.brige: unknown key (did you mean 'bridge'?)"
 
 

@@ -44,7 +44,9 @@ def test_titles_are_no_matter_of_the_running_network() -> None:
 
 
 def test_the_digest_says_the_same_on_every_machine() -> None:
-    assert digest(SILENT) == digest(Network.model_validate({"ips": [{"address": "10.0.0.1/255.255.255.0"}], "mode": "nat"}))
+    assert digest(SILENT) == digest(
+        Network.model_validate({"ips": [{"address": "10.0.0.1/255.255.255.0"}], "mode": "nat"})
+    )
     assert digest(SILENT) != digest(SILENT.model_copy(update={"mtu": 9000}))
     assert len(digest(SILENT)) == 16
 

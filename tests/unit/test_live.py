@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,8 +11,10 @@ from netreconcile.actions import Command, Update
 from netreconcile.binding import Section
 from netreconcile.diff import changes
 from netreconcile.live import OnlyByRestart, site, updates
-from netreconcile.model import Network
 from tests.unit.examples import network
+
+if TYPE_CHECKING:
+    from netreconcile.model import Network
 
 HOST = {"mac": "52:54:00:00:00:10", "name": "web", "ip": "10.0.0.10"}
 OTHER = {"mac": "52:54:00:00:00:11", "name": "db", "ip": "10.0.0.11"}
@@ -47,7 +49,11 @@ def dns(**records: Any) -> dict[str, Any]:
             dhcp(ranges=("10.0.0.100-10.0.0.120",)),
             [("DELETE", "IP_DHCP_RANGE", "10.0.0.100-10.0.0.110"), ("ADD", "IP_DHCP_RANGE", "10.0.0.100-10.0.0.120")],
         ),
-        ({"forward": {"dev": "eth0"}}, {"forward": {"dev": "eth1"}}, [("DELETE", "FORWARD_INTERFACE", "eth0"), ("ADD", "FORWARD_INTERFACE", "eth1")]),
+        (
+            {"forward": {"dev": "eth0"}},
+            {"forward": {"dev": "eth1"}},
+            [("DELETE", "FORWARD_INTERFACE", "eth0"), ("ADD", "FORWARD_INTERFACE", "eth1")],
+        ),
         ({}, {"portgroups": [{"name": "a"}]}, [("ADD", "PORTGROUP", "a")]),
         (
             {"portgroups": [{"name": "a", "default": True}, {"name": "b"}]},
@@ -64,21 +70,50 @@ def dns(**records: Any) -> dict[str, Any]:
             dns(hosts=[{"ip": "10.0.0.9", "hostnames": ["b"]}]),
             [("DELETE", "DNS_HOST", "10.0.0.9"), ("ADD", "DNS_HOST", "10.0.0.9")],
         ),
-        (dns(txt=[{"name": "a", "value": "1"}]), dns(txt=[{"name": "a", "value": "2"}]), [("DELETE", "DNS_TXT", "a"), ("ADD", "DNS_TXT", "a")]),
-        (dns(), dns(srv=[{"service": "ldap", "protocol": "tcp", "target": "a"}]), [("ADD", "DNS_SRV", "_ldap._tcp.→a")]),
+        (
+            dns(txt=[{"name": "a", "value": "1"}]),
+            dns(txt=[{"name": "a", "value": "2"}]),
+            [("DELETE", "DNS_TXT", "a"), ("ADD", "DNS_TXT", "a")],
+        ),
+        (
+            dns(),
+            dns(srv=[{"service": "ldap", "protocol": "tcp", "target": "a"}]),
+            [("ADD", "DNS_SRV", "_ldap._tcp.→a")],
+        ),
     ],
 )
-def test_each_live_list_changes_in_place(before: dict[str, Any], after: dict[str, Any], expected: list[tuple[str, str, str]]) -> None:
+def test_each_live_list_changes_in_place(
+    before: dict[str, Any], after: dict[str, Any], expected: list[tuple[str, str, str]]
+) -> None:
     assert brief(network(**before), network(**after)) == expected
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        *({"mtu": 9000}, {"bridge": {"name": "br2", "stp": True, "delay": 0}}, {"domain": "a.example"}, {"dns": {"enable": False}}),
-        *({"ips": []}, {"ips": [{"address": "10.0.0.1/25"}]}, {"dnsmasq_options": ["a"]}, {"ipv6": True}, {"mode": "route"}),
-        *({"routes": [{"to": "10.1.0.0/16", "via": "10.0.0.2"}]}, {"forward": {"nat": {"ports": "1-9"}}}, {"port": {"isolated": True}}),
-        *({"bandwidth": {"inbound": {"average": 1}}}, {"dns": {"forwarders": ["192.0.2.1"]}}, {"ips": [{"address": "10.0.0.1/24", "tftp": "/srv"}]}),
+        *(
+            {"mtu": 9000},
+            {"bridge": {"name": "br2", "stp": True, "delay": 0}},
+            {"domain": "a.example"},
+            {"dns": {"enable": False}},
+        ),
+        *(
+            {"ips": []},
+            {"ips": [{"address": "10.0.0.1/25"}]},
+            {"dnsmasq_options": ["a"]},
+            {"ipv6": True},
+            {"mode": "route"},
+        ),
+        *(
+            {"routes": [{"to": "10.1.0.0/16", "via": "10.0.0.2"}]},
+            {"forward": {"nat": {"ports": "1-9"}}},
+            {"port": {"isolated": True}},
+        ),
+        *(
+            {"bandwidth": {"inbound": {"average": 1}}},
+            {"dns": {"forwarders": ["192.0.2.1"]}},
+            {"ips": [{"address": "10.0.0.1/24", "tftp": "/srv"}]},
+        ),
     ],
 )
 def test_everything_else_takes_a_restart_and_the_reason_names_it(after: dict[str, Any]) -> None:
@@ -107,7 +142,9 @@ def test_the_element_sent_is_cut_from_the_hosts_own_xml() -> None:
         "<host mac='52:54:00:00:00:AA' ip='10.0.0.9'><unknown/></host></dhcp></ip></network>"
     )
     running, _ = codec.parse(xml)
-    desired = network(ips=[{"address": "10.0.0.1/24", "dhcp": {"hosts": [{"mac": "52:54:00:00:00:aa", "ip": "10.0.0.8"}]}}])
+    desired = network(
+        ips=[{"address": "10.0.0.1/24", "dhcp": {"hosts": [{"mac": "52:54:00:00:00:aa", "ip": "10.0.0.8"}]}}]
+    )
     desired = running.model_copy(update={"ips": desired.ips})
     (call,) = updates(xml, running, desired, changes(running, desired))
     assert call.xml == '<host mac="52:54:00:00:00:AA" ip="10.0.0.8"><unknown/></host>'
@@ -130,7 +167,10 @@ def test_addresses_are_exchanged_by_taking_both_reservations_out() -> None:
     running = network(**dhcp(HOST, OTHER))
     desired = network(**dhcp(HOST | {"ip": OTHER["ip"]}, OTHER | {"ip": HOST["ip"]}))
     found = brief(running, desired)
-    assert sorted(command for command, _, _ in found) in (["ADD", "ADD", "DELETE", "DELETE"], ["ADD", "DELETE", "MODIFY"])
+    assert sorted(command for command, _, _ in found) in (
+        ["ADD", "ADD", "DELETE", "DELETE"],
+        ["ADD", "DELETE", "MODIFY"],
+    )
 
 
 def test_what_libvirt_cannot_tell_apart_takes_a_restart() -> None:

@@ -50,8 +50,15 @@ def test_protection_is_set_and_taken_away() -> None:
 
 
 def test_a_mark_of_an_unknown_version_is_nobodys() -> None:
-    assert read_mark(parse_xml("<network><metadata><o:owner xmlns:o='urn:netreconcile:2' topology='t'/></metadata></network>")) is None
+    assert (
+        read_mark(
+            parse_xml("<network><metadata><o:owner xmlns:o='urn:netreconcile:2' topology='t'/></metadata></network>")
+        )
+        is None
+    )
 
 
 def test_an_incomplete_mark_is_still_somebodys() -> None:
-    assert read_mark(parse_xml("<network><metadata><o:owner xmlns:o='urn:netreconcile:1'/></metadata></network>")) == Mark("", "")
+    assert read_mark(
+        parse_xml("<network><metadata><o:owner xmlns:o='urn:netreconcile:1'/></metadata></network>")
+    ) == Mark("", "")

@@ -70,7 +70,12 @@ def test_an_absurdly_long_lease_is_kept_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("value", "attributes"),
-    [("90s", {"expiry": "90", "unit": "seconds"}), ("12h", {"expiry": "12", "unit": "hours"}), ("infinite", {"expiry": "0"}), (None, {})],
+    [
+        ("90s", {"expiry": "90", "unit": "seconds"}),
+        ("12h", {"expiry": "12", "unit": "hours"}),
+        ("infinite", {"expiry": "0"}),
+        (None, {}),
+    ],
 )
 def test_a_lease_is_written_with_its_unit(value: str | None, attributes: dict[str, str]) -> None:
     element = etree.fromstring('<lease expiry="7" unit="minutes"/>')
@@ -129,7 +134,11 @@ def test_the_mode_is_told_by_forward_and_addresses(xml: str, mode: str) -> None:
     ("before", "mode", "after"),
     [
         ("<network/>", "nat", '<network><forward mode="nat"/></network>'),
-        ('<network><forward mode="nat" dev="eth0"/></network>', "route", '<network><forward mode="route" dev="eth0"/></network>'),
+        (
+            '<network><forward mode="nat" dev="eth0"/></network>',
+            "route",
+            '<network><forward mode="route" dev="eth0"/></network>',
+        ),
         ('<network><forward mode="nat"/></network>', "isolated", "<network/>"),
         ("<network/>", "very-isolated", "<network/>"),
     ],

@@ -25,7 +25,9 @@ def sentences(found: Plan) -> list[str]:
 
 def test_a_subnet_is_let_go_before_it_is_taken() -> None:
     one, two = net(A, "br1", 1), net(B, "br2", 2)
-    found = plan(topology(a=net(A, "br1", 3), b=net(B, "br2", 1)), host(there(one, one, name="a"), there(two, two, name="b")))
+    found = plan(
+        topology(a=net(A, "br1", 3), b=net(B, "br2", 1)), host(there(one, one, name="a"), there(two, two, name="b"))
+    )
     order = sentences(found)
     assert order.index("a: stop") < order.index("b: start")
 
@@ -77,7 +79,9 @@ def test_a_bridge_that_libvirt_chose_stays_with_its_network() -> None:
     silent = Network.model_validate({"mode": "nat", "ips": [{"address": "10.0.1.1/24"}], "uuid": C})
     known = net(A, "br1", 1)
     found = plan(topology(a=silent, b=net(B, "br1", 2)), host(there(known, name="a")))
-    assert {part.name: part.refusal for part in found.refused} == {"b": "bridge br1 is in use by network 'a', which keeps it"}
+    assert {part.name: part.refusal for part in found.refused} == {
+        "b": "bridge br1 is in use by network 'a', which keeps it"
+    }
 
 
 def test_names_that_the_file_gives_are_taken_before_libvirt_picks_one() -> None:
@@ -88,7 +92,10 @@ def test_names_that_the_file_gives_are_taken_before_libvirt_picks_one() -> None:
 
 def test_what_libvirt_can_refuse_without_harm_comes_first() -> None:
     one, two = net(A, "br1", 1), net(B, "br2", 2)
-    found = plan(topology(a=net(A, "br1", 1, mtu=1400), b=net(B, "br2", 2, mtu=1400)), host(there(one, one, name="a"), there(two, two, name="b")))
+    found = plan(
+        topology(a=net(A, "br1", 1, mtu=1400), b=net(B, "br2", 2, mtu=1400)),
+        host(there(one, one, name="a"), there(two, two, name="b")),
+    )
     assert sentences(found) == ["a: define", "b: define", "a: stop", "a: start", "b: stop", "b: start"]
     assert [type(step.action) for step in found.steps[2:4]] == [Stop, Start]
 
@@ -97,3 +104,18 @@ def test_a_transient_network_whose_uuid_changes_is_not_undefined() -> None:
     transient = net(A, "br1", 1)
     found = plan(topology(a=net(B, "br1", 1)), host(there(None, transient, name="a", autostart=False)))
     assert sentences(found) == ["a: stop", "a: define", "a: autostart on", "a: start"]
+
+
+def test_no_protected_network_is_taken_down_to_break_a_circle() -> None:
+    one, two = net(A, "br1", 1, protect=True), net(B, "br2", 2, protect=True)
+    swapped = net(A, "br2", 1, protect=True), net(B, "br1", 2, protect=True)
+    before = host(
+        there(swapped[0], one, name="a", guests=(GUEST,)),
+        there(swapped[1], two, name="b", guests=(GUEST,)),
+    )
+    found = plan(topology(a=one, b=two), before)
+    assert found.steps == ()
+    reason = "a and b exchange what they hold: one must go down, and all are protected"
+    assert {part.refusal for part in found.refused} == {reason}
+    free = one.model_copy(update={"protect": False})
+    assert sentences(plan(topology(a=free, b=two), before))[:2] == ["a: stop", "a: undefine"]

@@ -24,7 +24,9 @@ def text(lines: Iterable[Line]) -> str:
 
 
 def planned(before: Host, **networks: object) -> Plan:
-    return plan(topology(**{name: network(**values) for name, values in networks.items() if isinstance(values, dict)}), before)
+    return plan(
+        topology(**{name: network(**values) for name, values in networks.items() if isinstance(values, dict)}), before
+    )
 
 
 def test_a_plan_tells_differences_price_and_steps() -> None:
@@ -42,7 +44,7 @@ def test_a_plan_tells_differences_price_and_steps() -> None:
         "  3. net: start\n"
         "\n"
         "1 to update; impact: restart; 1 guest loses its link"
-    ) or "1 guest lose" in text(plan_lines(planned(before, net={"mtu": 9000}), before))
+    )
 
 
 def test_drift_is_a_line_a_difference_and_silence_without() -> None:
@@ -83,7 +85,11 @@ def test_a_report_says_what_failed_what_was_skipped_and_what_is_left() -> None:
     before = host(there(network(), network()))
     found = planned(before, net={"mtu": 9000})
     define, stop, start = found.steps
-    results = (Result(define, Outcome.DONE), Result(stop, Outcome.FAILED, "no permission"), Result(start, Outcome.SKIPPED))
+    results = (
+        Result(define, Outcome.DONE),
+        Result(stop, Outcome.FAILED, "no permission"),
+        Result(start, Outcome.SKIPPED),
+    )
     told = text(report_lines(Report(results, found)))
     assert "failed: net: stop: no permission" in told
     assert "skipped: net: start, because an earlier step of this network failed" in told
@@ -95,7 +101,10 @@ def test_a_verified_report_is_one_line() -> None:
     before = host(there(network(), network()))
     empty = planned(before, net={})
     step = planned(before, net={"mtu": 9000}).steps[0]
-    assert text(report_lines(Report((Result(step, Outcome.DONE),), empty))) == "done: 1 step, and the host matches the file"
+    assert (
+        text(report_lines(Report((Result(step, Outcome.DONE),), empty)))
+        == "done: 1 step, and the host matches the file"
+    )
 
 
 def test_hosts_are_a_table() -> None:

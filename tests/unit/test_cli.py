@@ -1,0 +1,164 @@
+"""The command line: its grammar, its exit codes, and what goes where."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from netreconcile import __version__
+from netreconcile.cli import main, parser
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+COMMANDS = ("validate", "plan", "apply", "drift", "destroy", "import", "render", "show", "schema", "lab")
+VALID = "version: 1\nname: lab\nnetworks: {a: {mode: very-isolated}, b: {mode: very-isolated, state: absent}}\n"
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> str:
+    file = tmp_path / "t.yaml"
+    file.write_text(VALID)
+    return str(file)
+
+
+def ran(*arguments: str) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        return main(arguments)
+    except SystemExit as end:
+        return cast("int", end.code)
+
+
+def commands() -> dict[str, ArgumentParser]:
+    (action,) = (action for action in parser()._actions if action.dest == "command")
+    return cast("dict[str, ArgumentParser]", action.choices)
+
+
+def test_the_commands_are_those_of_the_manual() -> None:
+    assert tuple(commands()) == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran(command, "--help") == 0
+    shown = capsys.readouterr()
+    assert "usage: netreconcile" in shown.out
+    assert not shown.err
+    if command != "lab":
+        assert "exit codes:" in shown.out
+
+
+def test_help_says_how_to_start_and_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("--help") == 0
+    assert "start here:" in capsys.readouterr().out
+    assert ran("--version") == 0
+    assert capsys.readouterr().out == f"netreconcile {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(
+            (),
+            ("plam",),
+            ("plan",),
+            ("plan", "--wrong", "t.yaml"),
+            ("plan", "-o", "yaml", "t.yaml"),
+            ("schema", "nothing"),
+        ),
+        *(("validate", "-c", "test:///default", "t.yaml"), ("lab", "nothing")),
+    ],
+)
+def test_wrong_usage_is_64_and_never_looks_like_drift(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(*arguments) == 64
+    shown = capsys.readouterr()
+    assert "usage:" in shown.err
+    assert not shown.out
+
+
+def test_validate_says_that_a_file_is_valid_on_stderr(topology: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("validate", topology) == 0
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert shown.err.startswith("lab is valid: 2 networks")
+
+
+@pytest.mark.parametrize("command", ["validate", "render"])
+def test_an_invalid_topology_is_65(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text("version: 1\nname: lab\nnetworks: {a: {mode: nta}}\n")
+    assert ran(command, str(file)) == 65
+    shown = capsys.readouterr()
+    assert f"{file}:3:22: networks.a.mode: must be" in shown.err
+    assert not shown.out
+
+
+def test_problems_are_data_if_json_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text("version: 1\nname: lab\nnetworks: {a: {mode: nta}}\n")
+    assert ran("validate", "-o", "json", str(file)) == 65
+    document = json.loads(capsys.readouterr().out)
+    assert not document["valid"]
+    assert document["problems"][0]["line"] == 3
+
+
+def test_a_missing_file_is_an_invalid_topology(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("validate", "no-such-file.yaml") == 65
+    assert "no-such-file.yaml" in capsys.readouterr().err
+
+
+def test_a_topology_comes_from_standard_input_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(VALID.encode())))
+    assert ran("render", "-") == 0
+    assert "<name>a</name>" in capsys.readouterr().out
+
+
+def test_render_prints_what_libvirt_would_get(topology: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("render", topology) == 0
+    shown = capsys.readouterr().out
+    assert "<name>a</name>" in shown
+    assert 'topology="lab"' in shown
+    assert "<name>b</name>" not in shown
+    assert ran("render", "-o", "json", topology, "--network", "a") == 0
+    assert list(json.loads(capsys.readouterr().out)["networks"]) == ["a"]
+    assert ran("render", topology, "--network", "b") == 64
+    assert "no network 'b'; it has a" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["topology", "plan"])
+def test_schema_prints_the_generated_file(which: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("schema", which) == 0
+    assert capsys.readouterr().out == (Path(__file__).parents[2] / "schemas" / f"{which}.schema.json").read_text()
+
+
+def test_an_unexpected_error_asks_for_a_report(
+    topology: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("netreconcile.commands.render.load", broken)
+    assert ran("render", topology) == 1
+    shown = capsys.readouterr().err
+    assert "unexpected RuntimeError: nobody thought of this" in shown
+    assert "report" in shown
+
+
+def test_an_unreachable_libvirt_is_69(topology: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("libvirt")
+    uri = f"test://{tmp_path}/missing.xml"
+    for command in ("plan", "drift", "apply", "destroy"):
+        assert ran(command, "-c", uri, topology) == 69
+        shown = capsys.readouterr()
+        assert f"can't reach libvirt at {uri}" in shown.err
+        assert "virsh" in shown.err
+        assert not shown.out
