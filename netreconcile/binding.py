@@ -41,6 +41,11 @@ class Section(IntEnum):
 class Notation(Protocol):
     """A value that libvirt spreads over several attributes or elements."""
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """Return the names of the attributes that hold it."""
+        ...
+
     def read(self, element: _Element) -> str | None:
         """Return the value written in the element, or None where it isn't there."""
         ...

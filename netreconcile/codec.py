@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lxml import etree
 
@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _INTEGER = re.compile(r"[0-9]{1,20}")
-_RUNTIME = {
-    "/network/@connections",
-    "/network/forward/interface/@connections",
-    "/network/forward/address/@connections",
-    "/network/forward/address/@type",
-    "/network/forward/@mode",
-    "/network/name",
-    "/network/metadata",
-}
-"""What no field stands for and no file needs to say: counts, and what is expressed in another way."""
 
 
 class UnreadableXml(ValueError):
@@ -111,11 +101,6 @@ def items_xml(xml: str, network: Network, path: tuple[str, ...]) -> Callable[[st
     return lambda key: etree.tostring(items[key], encoding="unicode", with_tail=False)
 
 
-def unmodelled(xml: str) -> tuple[str, ...]:
-    """Return the paths of elements and attributes that no field stands for, sorted. Raises UnreadableXml."""
-    return tuple(sorted({path for path in _unknown(parse_xml(xml), Network, "/network") if path not in _RUNTIME}))
-
-
 def same(left: Network, right: Network) -> bool:
     """Return whether both say the same of the definition, lists in the same order."""
     return all(getattr(left, item.name) == getattr(right, item.name) for item in bindings(Network))
@@ -137,11 +122,6 @@ def keys(identities: Iterable[str]) -> Iterator[str]:
 def identity(item: object) -> str:
     """Return what tells a list's item from the others: a model's identity, or the text itself."""
     return str(item.identity if isinstance(item, Element) else item)
-
-
-def _model(binding: Binding) -> type[Element]:
-    assert binding.model is not None, binding.name
-    return binding.model
 
 
 def _read(element: _Element, model: type[Element]) -> Any:
@@ -257,9 +237,9 @@ def _write_list(element: _Element, binding: Binding, before: tuple[Any, ...], af
             child = container.makeelement(binding.steps[-1], nsmap=_nsmap(binding.xml.path))
             container.insert(position, child)
             position += 1
-            current = _read(child, binding.model) if binding.model else None
-        if binding.model:
-            _write(child, current, item)
+            current = _read(child, type(item)) if isinstance(item, Element) else None
+        if isinstance(item, Element):
+            _write(child, cast("Element", current), item)
         elif current != item:
             _write_leaf(child, binding, item)
         written.append(child)
@@ -268,9 +248,9 @@ def _write_list(element: _Element, binding: Binding, before: tuple[Any, ...], af
             container.remove(child)
             container.append(child)
     if binding.xml.first and after:
-        element.set(binding.xml.first[1:], after[0])
+        element.set(binding.xml.first, _leaf(_found(element, binding)[0], binding))
     elif binding.xml.first:
-        element.attrib.pop(binding.xml.first[1:], None)
+        element.attrib.pop(binding.xml.first, None)
     _prune(element, binding.steps[:-1])
 
 
@@ -300,40 +280,3 @@ def _prune(element: _Element, steps: tuple[str, ...]) -> None:
 
 def _nsmap(name: str) -> dict[str, str] | None:
     return next(({prefix: uri} for prefix, uri in NAMESPACES.items() if prefix in name or uri in name), None)
-
-
-def _unknown(element: _Element, model: type[Element], path: str) -> Iterator[str]:
-    fields = bindings(model)
-    attributes = {item.attribute for item in fields if not item.steps}
-    attributes |= {item.xml.first[1:] for item in fields if item.xml.first}
-    attributes |= {name for item in fields if not item.steps and item.xml.notation for name in _ATTRIBUTES}
-    yield from (f"{path}/@{name}" for name in element.attrib if name not in attributes)
-    seen: Counter[str] = Counter()
-    for child in element:
-        if not isinstance(child.tag, str):
-            continue
-        tag = child.tag
-        below = f"{path}/{etree.QName(child).localname}"
-        here = [item for item in fields if item.steps[:1] == (tag,)]
-        seen[tag] += 1
-        if not here or (seen[tag] > 1 and not any(item.is_list for item in here)):
-            yield below
-        elif here[0].model:
-            yield from _unknown(child, here[0].model, below)
-        else:
-            yield from _unknown_leaf(child, here, below)
-
-
-_ATTRIBUTES = ("address", "netmask", "prefix", "family", "start", "end", "expiry", "unit")
-_LEAF_ATTRIBUTES = (*_ATTRIBUTES, "domain", "bus", "slot", "function")
-
-
-def _unknown_leaf(element: _Element, fields: list[Binding], path: str) -> Iterator[str]:
-    """Yield what the fields that stand in or below one element leave over."""
-    known = {item.attribute for item in fields if len(item.steps) == 1}
-    if any(item.xml.notation for item in fields):
-        known |= set(_LEAF_ATTRIBUTES)
-    yield from (f"{path}/@{name}" for name in element.attrib if name not in known)
-    for child in element:
-        if isinstance(child.tag, str) and not any(child.tag in item.steps[1:] for item in fields):
-            yield f"{path}/{etree.QName(child).localname}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from netreconcile.binding import ShortFor, bindings
-from netreconcile.codec import unmodelled
 from netreconcile.model import Element
+from netreconcile.unmodelled import unmodelled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

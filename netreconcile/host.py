@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never, cast
 from lxml import etree
 
 from netreconcile.actions import Define, SetAutostart, Start, Step, Stop, Undefine, Update
-from netreconcile.codec import unmodelled
 from netreconcile.errors import LibvirtFailed, Unreachable
 from netreconcile.observed import Guest, Host, Observed, observed
+from netreconcile.unmodelled import unmodelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     import libvirt
 
@@ -178,7 +178,7 @@ class Connection:
 
 
 @contextmanager
-def connect(uri: str, *, readonly: bool) -> Iterator[Connection]:
+def connect(uri: str, *, readonly: bool) -> Generator[Connection]:
     """Open a connection for as long as the context lasts; through a read-only one libvirt refuses every write.
 
     Raises Unreachable with the virsh line that shows the same failure.

@@ -176,19 +176,10 @@ def _networks(parts: dict[str, Any], source: Source, problems: list[Problem]) ->
             problems.append(_placed(problem, source))
             continue
         network, found = _network(_merged(Network, defaults, own or {}), path)
-        found += _name_problems(name)
         problems += (_placed(problem, source) for problem in found)
         if network is not None:
             networks[name] = network
     return networks
-
-
-def _name_problems(name: str) -> list[Problem]:
-    try:
-        Topology.model_validate({"version": 1, "name": "x", "networks": {name: {"mode": "very-isolated"}}})
-    except ValidationError as error:
-        return [Problem("bad-value", str(details["ctx"]["error"]), ("networks", name)) for details in error.errors()]
-    return []
 
 
 def _network(data: dict[str, Any], path: Path) -> tuple[Network | None, list[Problem]]:
@@ -268,11 +259,11 @@ def _nearest(key: str, known: Sequence[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
 
 
-def _depth(value: object, path: Path) -> int:
+def _depth(value: Any, path: Path) -> int:
     """Return how many parts of the path lead somewhere in the value."""
     for depth, part in enumerate(path):
         try:
-            value = value[part]  # type: ignore[index]
+            value = value[part]
         except (KeyError, IndexError, TypeError):
             return depth
     return len(path)

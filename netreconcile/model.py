@@ -120,14 +120,14 @@ class Bridge(Element):
 
     short: ClassVar[str] = "name"
 
-    name: Annotated[NonEmpty | None, Xml("@name"), Chosen(own_bridge=True)] = Field(None, examples=["virbr0"])
+    name: Annotated[NonEmpty | None, Xml("@name"), Chosen(own_bridge=True)] = Field(default=None, examples=["virbr0"])
     """The bridge device, at most 15 bytes. Left out, libvirt takes the first free `virbrN` and it stays. In mode
     `bridge` it names a bridge that the host already has."""
     stp: Annotated[YesNo | None, Xml("@stp", words=("on", "off")), Chosen(own_bridge=True)] = None
     """Spanning tree protocol. libvirt's default is on, which makes each new port wait about 4 seconds."""
     delay: Annotated[Id | None, Xml("@delay"), Chosen(own_bridge=True)] = None
     """Forward delay in seconds; libvirt's default is 0."""
-    zone: Annotated[NonEmpty | None, Xml("@zone")] = Field(None, examples=["trusted"])
+    zone: Annotated[NonEmpty | None, Xml("@zone")] = Field(default=None, examples=["trusted"])
     """firewalld zone of the bridge; needs a running firewalld, or the network doesn't start."""
     mac_table_manager: Annotated[Literal["kernel", "libvirt"] | None, Xml("@macTableManager")] = None
     """Who fills the bridge's MAC table. `libvirt` turns learning and flooding off."""
@@ -136,9 +136,11 @@ class Bridge(Element):
 class Nat(Element):
     """How addresses are translated in mode `nat`."""
 
-    addresses: Annotated[AddressSpan | None, Xml("address", SPAN)] = Field(None, examples=["203.0.113.10-203.0.113.20"])
+    addresses: Annotated[AddressSpan | None, Xml("address", SPAN)] = Field(
+        default=None, examples=["203.0.113.10-203.0.113.20"]
+    )
     """The public IPv4 addresses to use, `first-last`. Left out: the address of the outgoing interface."""
-    ports: Annotated[PortSpan, Xml("port", SPAN)] = Field("1024-65535", examples=["5000-5999"])
+    ports: Annotated[PortSpan, Xml("port", SPAN)] = Field(default="1024-65535", examples=["5000-5999"])
     """The ports to use, `first-last`; libvirt writes its default into the running definition."""
     ipv6: Annotated[YesNo, Xml("@ipv6")] = False
     """Translate IPv6 too. Without it IPv6 of a `nat` network is routed, and open from outside."""
@@ -151,27 +153,29 @@ class HostdevDriver(Element):
 
     name: Annotated[Literal["kvm", "vfio"] | None, Xml("@name")] = None
     """The kind of assignment; `vfio` is what current kernels have."""
-    model: Annotated[NonEmpty | None, Xml("@model"), Since((10, 0, 0))] = Field(None, examples=["mlx5_vfio_pci"])
+    model: Annotated[NonEmpty | None, Xml("@model"), Since((10, 0, 0))] = Field(
+        default=None, examples=["mlx5_vfio_pci"]
+    )
     """A VFIO variant driver's kernel module."""
 
 
 class Forward(Element):
     """How traffic leaves the network; the mode itself is the network's `mode`."""
 
-    dev: Annotated[Text | None, ShortFor("interfaces")] = Field(None, examples=["eth0"])
+    dev: Annotated[Text | None, ShortFor("interfaces")] = Field(default=None, examples=["eth0"])
     """The only host interface that traffic may leave through: short for `interfaces` with one item."""
     interfaces: Annotated[
         tuple[Text, ...],
-        Xml("interface/@dev", first="@dev"),
+        Xml("interface/@dev", first="dev"),
         Live(Section.FORWARD_INTERFACE, "firewall rules re-created"),
-    ] = Field((), examples=[["eth1", "eth2"]])
+    ] = Field(default=(), examples=[["eth1", "eth2"]])
     """Host interfaces: one at most for `nat` and `route`; the pool that guests are spread over for `bridge`, `private`,
     `vepa` and `passthrough`."""
     nat: Annotated[Nat, Xml("nat")] = Nat()
     """Address translation."""
-    pf: Annotated[Text | None, Xml("pf/@dev")] = Field(None, examples=["eth3"])
+    pf: Annotated[Text | None, Xml("pf/@dev")] = Field(default=None, examples=["eth3"])
     """The SR-IOV physical function whose virtual functions make the pool."""
-    addresses: Annotated[tuple[PciAddress, ...], Xml("address", PCI)] = Field((), examples=[["0000:03:10.0"]])
+    addresses: Annotated[tuple[PciAddress, ...], Xml("address", PCI)] = Field(default=(), examples=[["0000:03:10.0"]])
     """PCI addresses of the virtual functions that make the pool."""
     managed: Annotated[YesNo, Xml("@managed")] = False
     """Detach the functions from their host driver when a guest takes them."""
@@ -193,13 +197,15 @@ class VirtualPort(Element):
     typeidversion: Annotated[Byte | None, Xml("parameters/@typeidversion")] = None
     """Version of the VSI type, 0 to 255 (802.1Qbg)."""
     instanceid: Annotated[Uuid | None, Xml("parameters/@instanceid")] = Field(
-        None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
+        default=None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
     )
     """VSI instance (802.1Qbg)."""
-    profileid: Annotated[UnescapedNonEmpty | None, Xml("parameters/@profileid")] = Field(None, examples=["storage"])
+    profileid: Annotated[UnescapedNonEmpty | None, Xml("parameters/@profileid")] = Field(
+        default=None, examples=["storage"]
+    )
     """Port profile, at most 39 bytes (802.1Qbh, openvswitch)."""
     interfaceid: Annotated[Uuid | None, Xml("parameters/@interfaceid")] = Field(
-        None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
+        default=None, examples=["09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f"]
     )
     """Interface (openvswitch, midonet)."""
 
@@ -248,7 +254,7 @@ class Vlan(Element):
 
     trunk: Annotated[YesNo, Xml("@trunk")] = False
     """Carry several VLANs; implied by more than one tag."""
-    tags: Annotated[tuple[VlanTag, ...], Xml("tag")] = Field((), examples=[[42, 47]])
+    tags: Annotated[tuple[VlanTag, ...], Xml("tag")] = Field(default=(), examples=[[42, 47]])
     """The VLANs; a number is short for `{id: …}`."""
 
     @model_validator(mode="before")
@@ -297,7 +303,7 @@ with warnings.catch_warnings():
 
         short: ClassVar[str] = "name"
 
-        name: Annotated[Unescaped | None, Xml("@name")] = Field(None, examples=["lab.example"])
+        name: Annotated[Unescaped | None, Xml("@name")] = Field(default=None, examples=["lab.example"])
         """Handed out by DHCP and appended to the names of guests."""
         local_only: Annotated[YesNo, Xml("@localOnly")] = False
         """Never ask the host's resolvers about names of this domain."""
@@ -310,11 +316,11 @@ class Forwarder(Element):
 
     short: ClassVar[str] = "addr"
 
-    addr: Annotated[IpAddress | None, Xml("@addr")] = Field(None, examples=["192.0.2.53"])
+    addr: Annotated[IpAddress | None, Xml("@addr")] = Field(default=None, examples=["192.0.2.53"])
     """The resolver; left out: the host's own resolvers, for `domain`."""
     port: Annotated[Port | None, Xml("@port"), Since((12, 0, 0))] = None
     """The resolver's port, 53 if left out."""
-    domain: Annotated[Text | None, Xml("@domain")] = Field(None, examples=["corp.example"])
+    domain: Annotated[Text | None, Xml("@domain")] = Field(default=None, examples=["corp.example"])
     """Only questions about this domain."""
 
     @property
@@ -328,7 +334,9 @@ class DnsHost(Element):
 
     ip: Annotated[IpAddress, Xml("@ip")] = Field(examples=["192.168.122.10"])
     """The address that the names resolve to."""
-    hostnames: Annotated[tuple[NonEmpty, ...], Xml("hostname", ordered=True)] = Field((), examples=[["web", "web.lab"]])
+    hostnames: Annotated[tuple[NonEmpty, ...], Xml("hostname", ordered=True)] = Field(
+        default=(), examples=[["web", "web.lab"]]
+    )
     """The names; the first one is the answer to a reverse lookup."""
 
     @property
@@ -342,7 +350,7 @@ class DnsTxt(Element):
 
     name: Annotated[Text, Xml("@name")] = Field(examples=["_owner.lab"])
     """The record's name."""
-    value: Annotated[Text | None, Xml("@value")] = Field(None, examples=["netops@example.com"])
+    value: Annotated[Text | None, Xml("@value")] = Field(default=None, examples=["netops@example.com"])
     """The record's text."""
 
     @property
@@ -358,9 +366,9 @@ class DnsSrv(Element):
     """The service, without the underscore."""
     protocol: Annotated[Text, Xml("@protocol")] = Field(examples=["tcp"])
     """The protocol, `tcp` or `udp`."""
-    domain: Annotated[Text | None, Xml("@domain")] = Field(None, examples=["lab.example"])
+    domain: Annotated[Text | None, Xml("@domain")] = Field(default=None, examples=["lab.example"])
     """The domain the record stands in; the network's own if left out."""
-    target: Annotated[Text | None, Xml("@target")] = Field(None, examples=["ldap1.lab.example"])
+    target: Annotated[Text | None, Xml("@target")] = Field(default=None, examples=["ldap1.lab.example"])
     """The host that offers the service; left out: nobody does."""
     port: Annotated[Port | None, Xml("@port")] = None
     """The service's port on the target."""
@@ -382,7 +390,9 @@ class Dns(Element):
     """Run it at all."""
     forward_plain_names: Annotated[YesNo, Xml("@forwardPlainNames")] = True
     """Pass names without a dot to the host's resolvers."""
-    forwarders: Annotated[tuple[Forwarder, ...], Xml("forwarder", ordered=True)] = Field((), examples=[["192.0.2.53"]])
+    forwarders: Annotated[tuple[Forwarder, ...], Xml("forwarder", ordered=True)] = Field(
+        default=(), examples=[["192.0.2.53"]]
+    )
     """Resolvers to use instead of the host's, asked in this order; an address is short for `{addr: …}`."""
     hosts: Annotated[tuple[DnsHost, ...], Xml("host"), Live(Section.DNS_HOST, "dnsmasq reloaded")] = ()
     """Names of hosts."""
@@ -397,7 +407,7 @@ class Tftp(Element):
 
     short: ClassVar[str] = "root"
 
-    root: Annotated[NonEmpty | None, Xml("@root")] = Field(None, examples=["/srv/tftp"])
+    root: Annotated[NonEmpty | None, Xml("@root")] = Field(default=None, examples=["/srv/tftp"])
     """The folder served; it must exist, or the network doesn't start."""
 
 
@@ -410,7 +420,7 @@ class DhcpRange(Element):
     """The first address."""
     end: Annotated[IpAddress, Xml("@end")] = Field(examples=["192.168.122.254"])
     """The last address."""
-    lease: Annotated[LeaseTime | None, Xml("lease", LEASE)] = Field(None, examples=["12h"])
+    lease: Annotated[LeaseTime | None, Xml("lease", LEASE)] = Field(default=None, examples=["12h"])
     """How long an address is lent: `90s`, `45m`, `12h` or `infinite`; dnsmasq's default is one hour."""
 
     @property
@@ -422,15 +432,15 @@ class DhcpRange(Element):
 class DhcpHost(Element):
     """An address reserved for one client."""
 
-    mac: Annotated[Mac | None, Xml("@mac")] = Field(None, examples=["52:54:00:00:00:10"])
+    mac: Annotated[Mac | None, Xml("@mac")] = Field(default=None, examples=["52:54:00:00:00:10"])
     """The client's MAC address (IPv4)."""
-    id: Annotated[Duid | None, Xml("@id")] = Field(None, examples=["00:03:00:01:52:54:00:00:00:10"])
+    id: Annotated[Duid | None, Xml("@id")] = Field(default=None, examples=["00:03:00:01:52:54:00:00:00:10"])
     """The client's DUID (IPv6)."""
-    name: Annotated[Unescaped | None, Xml("@name")] = Field(None, examples=["web"])
+    name: Annotated[Unescaped | None, Xml("@name")] = Field(default=None, examples=["web"])
     """The client's host name."""
     ip: Annotated[IpAddress, Xml("@ip")] = Field(examples=["192.168.122.10"])
     """The reserved address."""
-    lease: Annotated[LeaseTime | None, Xml("lease", LEASE)] = Field(None, examples=["1h"])
+    lease: Annotated[LeaseTime | None, Xml("lease", LEASE)] = Field(default=None, examples=["1h"])
     """How long the address is lent, as for ranges."""
 
     @property
@@ -444,9 +454,9 @@ class Bootp(Element):
 
     short: ClassVar[str] = "file"
 
-    file: Annotated[Text | None, Xml("@file")] = Field(None, examples=["pxelinux.0"])
+    file: Annotated[Text | None, Xml("@file")] = Field(default=None, examples=["pxelinux.0"])
     """The file to boot: a path on the TFTP server, or a URL."""
-    server: Annotated[IpAddress | None, Xml("@server")] = Field(None, examples=["192.168.122.1"])
+    server: Annotated[IpAddress | None, Xml("@server")] = Field(default=None, examples=["192.168.122.1"])
     """The address of the TFTP server that has it; the host itself if left out."""
 
 
@@ -454,7 +464,7 @@ class Dhcp(Element):
     """The DHCP server of one subnet; without ranges and hosts there is none."""
 
     ranges: Annotated[tuple[DhcpRange, ...], Xml("range"), Live(Section.IP_DHCP_RANGE, _FIREWALL_AND_RESTART)] = Field(
-        (), examples=[["192.168.122.2-192.168.122.254"]]
+        default=(), examples=[["192.168.122.2-192.168.122.254"]]
     )
     """Addresses to hand out; a text is `first-last`."""
     hosts: Annotated[
@@ -522,19 +532,23 @@ class Network(Element):
     protect: Annotated[YesNo, Outside()] = False
     """Refuse, without exception, to stop this network, to restart it while guests are connected, or to remove it. A
     change touches nothing that runs."""
-    uuid: Annotated[Uuid | None, Xml("uuid"), Chosen()] = Field(None, examples=["7e2a1c0e-7d4f-4a55-9d0b-0d6c5a3b9f10"])
+    uuid: Annotated[Uuid | None, Xml("uuid"), Chosen()] = Field(
+        default=None, examples=["7e2a1c0e-7d4f-4a55-9d0b-0d6c5a3b9f10"]
+    )
     """The network's identity. Left out, libvirt makes one and it stays."""
-    title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = Field(None, examples=["Home lab"])
+    title: Annotated[NonEmpty | None, Xml("title"), Since((9, 7, 0)), ConfigOnly()] = Field(
+        default=None, examples=["Home lab"]
+    )
     """A short title for people."""
     description: Annotated[Block | None, Field(min_length=1), Xml("description"), Since((9, 7, 0)), ConfigOnly()] = (
-        Field(None, examples=["Guests of the home lab, run by netops"])
+        Field(default=None, examples=["Guests of the home lab, run by netops"])
     )
     """A longer text for people."""
     mac: Annotated[Mac | None, Xml("mac/@address"), Chosen(own_bridge=True)] = Field(
-        None, examples=["52:54:00:0a:0b:0c"]
+        default=None, examples=["52:54:00:0a:0b:0c"]
     )
     """The bridge's MAC address. Left out, libvirt makes one and it stays."""
-    mtu: Annotated[StrictInt | None, Field(ge=1, le=65535), Xml("mtu/@size")] = Field(None, examples=[9000])
+    mtu: Annotated[StrictInt | None, Field(ge=1, le=65535), Xml("mtu/@size")] = Field(default=None, examples=[9000])
     """The bridge's MTU in bytes; guests that are plugged in before a change keep the old one."""
     ipv6: Annotated[YesNo, Xml("@ipv6")] = False
     """Let guests talk IPv6 to each other on a network without an IPv6 address."""
@@ -563,7 +577,7 @@ class Network(Element):
     routes: Annotated[tuple[Route, ...], Xml("route")] = ()
     """Static routes of the host into the network."""
     dnsmasq_options: Annotated[tuple[Text, ...], Xml("dnsmasq:options/dnsmasq:option/@value", ordered=True)] = Field(
-        (), examples=[["cache-size=0"]]
+        default=(), examples=[["cache-size=0"]]
     )
     """Lines for dnsmasq's configuration, in this order; dnsmasq refuses to start on a bad one."""
 

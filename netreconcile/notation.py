@@ -28,6 +28,8 @@ class Cidr:
     /64. A host that writes netmasks keeps its netmask when the value changes.
     """
 
+    attributes = ("address", "netmask", "prefix", "family")
+
     def read(self, element: _Element) -> str | None:
         """Return `address/prefix`, or `address/netmask` where the mask has holes or can't be read."""
         address = element.get("address")
@@ -60,6 +62,8 @@ class Cidr:
 class Span:
     """`start` and `end` as one text, `first-last`."""
 
+    attributes = ("start", "end")
+
     def read(self, element: _Element) -> str | None:
         """Return the span, or None without a start."""
         start = element.get("start")
@@ -74,6 +78,8 @@ class Span:
 
 class Lease:
     """`expiry` and `unit` as one text, `45m`; libvirt's default unit is minutes, and 0 never ends."""
+
+    attributes = ("expiry", "unit")
 
     def read(self, element: _Element) -> str | None:
         """Return the lease time, or None without an expiry."""
@@ -94,6 +100,8 @@ class Lease:
 
 class Pci:
     """`domain`, `bus`, `slot` and `function` as lspci writes them, `0000:03:10.0`."""
+
+    attributes = ("type", "domain", "bus", "slot", "function")
 
     def read(self, element: _Element) -> str | None:
         """Return the PCI address; libvirt writes the parts in hexadecimal with 0x."""
@@ -116,6 +124,8 @@ class Pci:
 
 class Mode:
     """The network's kind, told by `<forward>` and, where there is none, by whether the host has an address."""
+
+    attributes: tuple[str, ...] = ()
 
     def read(self, element: _Element) -> str | None:
         """Return the mode; libvirt's default for a `<forward>` without one is nat."""

@@ -45,7 +45,7 @@ class Claims:
         reasons = {}
         claimed = {name: {claim for step in steps for claim in self.claimed(step)} for name, steps in sequences.items()}
         for name, claims in claimed.items():
-            for other in self._host:
+            for other in sorted(self._host):
                 if other == name or not claims:
                     continue
                 released = {item for step in sequences.get(other, ()) for item in self.released(step)}
@@ -84,7 +84,8 @@ class Claims:
             case Stop():
                 transient = there is not None and not there.persistent
                 return frozenset((side, item) for side, item in held if side == "running" or transient)
-        return frozenset()
+            case _:
+                return frozenset()
 
     def guests(self, name: str) -> int:
         """Return how many guests are cut off when the network goes down."""

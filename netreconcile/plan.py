@@ -174,7 +174,7 @@ def _network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, 
     if there.mark and there.mark.topology != topology.name and not take_over:
         return _refused(name, there, f"it belongs to topology {there.mark.topology!r}; --take-over makes it this one's")
     if desired is None or desired.state == "absent":
-        return _remove(name, there)
+        return _remove(name, there, protect=desired is not None and desired.protect)
     if (missing := _unsupported(desired, version)) is not None:
         return _refused(name, there, missing)
     return _update(topology, name, desired, there, claims)
@@ -207,9 +207,9 @@ def _create(topology: Topology, name: str, desired: Network | None, version: Ver
     return NetworkPlan(name, Verb.CREATE, (Drift(Cause.MISSING),), steps)
 
 
-def _remove(name: str, there: Observed) -> NetworkPlan:
+def _remove(name: str, there: Observed, *, protect: bool = False) -> NetworkPlan:
     drifts = (Drift(Cause.NOT_IN_FILE),)
-    if there.mark and there.mark.protect:
+    if protect or (there.mark and there.mark.protect):
         return _refused(name, there, "it is protected: apply `protect: false` first", drifts)
     if there.trouble:
         return _refused(name, there, there.trouble, drifts)

@@ -41,7 +41,7 @@ def execute(options: argparse.Namespace, connection: Connection, make: Callable[
             show_json(plan_document(plan, there))
         return Refused.exit_code
     report = apply(connection, plan, lambda: planned(connection, make)[0], _progress(len(plan.steps)))
-    show_json(report_document(plan, report, there)) if as_json else show(report_lines(report), sys.stderr)
+    show_json(report_document(plan, report, there)) if as_json else show(report_lines(report), aside=True)
     if report.verified:
         return 0
     left = {part.name for part in report.remaining.networks if part.steps}
@@ -70,10 +70,10 @@ def _progress(total: int) -> Callable[[Step, Result | None], None]:
         nonlocal number
         if result is None:
             number += 1
-            show([Line(f"[{number}/{total}] {step}")], sys.stderr)
+            show([Line(f"[{number}/{total}] {step}")], aside=True)
         elif result.outcome is Outcome.FAILED:
-            show([Line(f"        failed: {result.message}", "bold red")], sys.stderr)
+            show([Line(f"        failed: {result.message}", "bold red")], aside=True)
         elif result.message:
-            show([Line(f"        {result.message}", "yellow")], sys.stderr)
+            show([Line(f"        {result.message}", "yellow")], aside=True)
 
     return watch

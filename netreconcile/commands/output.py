@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from netreconcile.render import Line
 
 
-def show(lines: Iterable[Line], stream: TextIO | None = None) -> None:
-    """Print the lines, styled on a terminal (NO_COLOR turns that off)."""
-    stream = stream or sys.stdout
+def show(lines: Iterable[Line], *, aside: bool = False) -> None:
+    """Print the lines, styled on a terminal (NO_COLOR turns that off); what is no data goes aside, to stderr."""
+    stream = sys.stderr if aside else sys.stdout
     if not stream.isatty() or os.environ.get("NO_COLOR"):
         for line in lines:
             print(line.text, file=stream)

@@ -10,7 +10,7 @@ from netreconcile.host import Connection, connect
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
@@ -19,7 +19,7 @@ DEFAULT_URI = "qemu:///system"
 
 
 @contextmanager
-def host(options: argparse.Namespace, *, readonly: bool) -> Iterator[Connection]:
+def host(options: argparse.Namespace, *, readonly: bool) -> Generator[Connection]:
     """Connect to `--connect`, else `$LIBVIRT_DEFAULT_URI`, else libvirt's system daemon."""
     uri = options.connect or os.environ.get("LIBVIRT_DEFAULT_URI") or DEFAULT_URI
     with connect(uri, readonly=readonly) as connection:

@@ -123,7 +123,7 @@ def xml_paths(key: Key, place: Place) -> tuple[str, ...]:
         return ()
     steps = [part for part in key.xml.path.split("/") if part != "."]
     ends = _SPREAD[key.xml.notation] if key.xml.notation else ("",)
-    first = (f"{place.xml}/{key.xml.first}",) if key.xml.first else ()
+    first = (f"{place.xml}/@{key.xml.first}",) if key.xml.first else ()
     return (*("/".join(part for part in (place.xml, *steps, end) if part) for end in ends), *first)
 
 

@@ -18,7 +18,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 def block(language: str, start: str = "") -> str:
     """Return the README's first block in a language that starts with the text."""
-    return next(text for text in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if text.startswith(start))
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    return next(text for text in found if text.startswith(start))
 
 
 def before(topology: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from netreconcile.codec import UnreadableXml
 from netreconcile.diff import changes
 from netreconcile.dump import said_by
 from netreconcile.model import Network
+from netreconcile.unmodelled import unmodelled
 
 PRINTED = """\
 <network connections='2' ipv6='yes'>
@@ -87,7 +88,7 @@ def test_everything_that_libvirt_prints_is_read() -> None:
         "routes": [{"to": "10.9.0.0/16", "via": "10.0.0.2", "metric": 3}],
         "dnsmasq_options": ["cache-size=0", "dhcp-option=3"],
     }
-    assert codec.unmodelled(PRINTED) == ()
+    assert unmodelled(PRINTED) == ()
 
 
 def edited(xml: str, **values: object) -> str:
@@ -167,7 +168,7 @@ def test_a_new_definition_is_indented_and_ends_its_line() -> None:
     ],
 )
 def test_what_is_no_network_is_unreadable(xml: str) -> None:
-    for use in (codec.parse, codec.unmodelled):
+    for use in (codec.parse, unmodelled):
         with pytest.raises(UnreadableXml):
             use(xml)
 
@@ -233,7 +234,7 @@ def test_whatever_a_host_has_is_read_compared_and_overlaid(inside: str) -> None:
     ],
 )
 def test_what_no_key_stands_for_is_named(inside: str, told: tuple[str, ...]) -> None:
-    assert codec.unmodelled(f"<network>{inside}</network>") == told
+    assert unmodelled(f"<network>{inside}</network>") == told
 
 
 def test_a_text_of_spaces_is_a_text() -> None:

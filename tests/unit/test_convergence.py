@@ -36,6 +36,7 @@ def networks(draw: st.DrawFn) -> Network:
     mode = draw(st.sampled_from(("nat", "nat", "route", "open", "isolated", "very-isolated", "bridge")))
     data: dict[str, Any] = {"mode": mode, "state": draw(st.sampled_from(("active", "active", "inactive", "absent")))}
     data["autostart"] = draw(st.booleans())
+    data["protect"] = draw(st.integers(0, 3)) == 0
     if mode == "bridge":
         data["bridge"] = "br0"
     elif draw(st.booleans()):
@@ -170,6 +171,7 @@ def test_nobody_is_cut_off_without_being_named(topology: Topology, host: Simulat
     guests = {name for name in stopped if before.networks[name].connected}
     assert {part.name for part in found.networks if part.cut} == guests
     assert found.needs_consent == bool(guests)
+    assert not any(topology.networks[name].protect for name in guests if name in topology.networks)
 
 
 @given(topologies(), hosts())

@@ -210,6 +210,12 @@ def test_protection_refuses_to_cut_anybody_off(desired: Network, reason: str) ->
     assert found.steps == ()
 
 
+@pytest.mark.parametrize("owner", ["lab", None])
+def test_protection_and_absence_contradict_each_other_and_protection_wins(owner: str | None) -> None:
+    found = plan(topology(net=network(protect=True, state="absent")), host(there(network(), network(), owner=owner)))
+    assert only(found).refusal == "it is protected: apply `protect: false` first"
+
+
 def test_protection_lets_harmless_changes_through() -> None:
     desired = with_hosts(*HOSTS).model_copy(update={"protect": True})
     assert not plan(topology(net=desired), host(there(network(), network(), guests=(GUEST,)))).refused

@@ -18,6 +18,7 @@ from netreconcile.mark import Mark
 from netreconcile.model import Network
 from netreconcile.notation import WITHOUT_FORWARD
 from netreconcile.observed import observed
+from netreconcile.unmodelled import unmodelled
 from tests.unit.strategies import NASTY, Decorated, decorated, edited, networks, reordered, strange
 
 MARK = Mark("lab", "0123456789abcdef")
@@ -176,7 +177,7 @@ def test_the_digest_tells_networks_apart_by_what_libvirt_gets(network: Network, 
 
 @given(decorated())
 def test_everything_that_no_field_stands_for_is_named(there: Decorated) -> None:
-    told = codec.unmodelled(there.xml)
+    told = unmodelled(there.xml)
     assert list(told) == sorted(set(told))
     assert all(one < other for one, other in pairwise(told))
     things = [thing for here in strange(codec.parse_xml(there.xml)).values() for thing in here]
