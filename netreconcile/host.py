@@ -165,7 +165,8 @@ class Connection:
         return self._call("list networks", lambda: self._connection.listAllNetworks(flags))
 
     def _lookup(self, words: str, name: str) -> libvirt.virNetwork:
-        return self._call(words, lambda: self._connection.networkLookupByName(name))
+        network: libvirt.virNetwork = self._call(words, lambda: self._connection.networkLookupByName(name))
+        return network
 
     def _call(self, words: str, function: Callable[[], T]) -> T:
         try:
