@@ -82,16 +82,29 @@ class Undefine:
     """Delete the config of a stopped network."""
 
 
-Action: TypeAlias = Define | Update | SetAutostart | Start | Stop | Undefine
+@dataclass(frozen=True, slots=True)
+class Replug:
+    """Plug a running guest back into its network (virDomainUpdateDeviceFlags, twice); the guest sees no link change.
+
+    `by_bridge` guests name the bridge, and get the network's current one. `target` names the guest's end for people.
+    """
+
+    domain: str
+    mac: str
+    target: str
+    by_bridge: bool = False
 
 
-def sentence(action: Action) -> str:
+Action: TypeAlias = Define | Update | SetAutostart | Start | Stop | Undefine | Replug
+
+
+def sentence(action: Action) -> str:  # noqa: PLR0911 -- one return an action
     """Return the action as the plan and the log word it."""
     match action:
         case Define():
             return "define"
         case Update(command, section, _, _, item):
-            return f"{command.name.lower()} {section.name.lower().replace('_', '-')} {item}, live"
+            return f"{command.name.lower()} {section.name.lower().replace('_', '-')} {item}"
         case SetAutostart(enabled):
             return f"autostart {'on' if enabled else 'off'}"
         case Start():
@@ -100,6 +113,8 @@ def sentence(action: Action) -> str:
             return "stop"
         case Undefine():
             return "undefine"
+        case Replug(domain, mac, target):
+            return f"plug {domain} {target or mac} back in"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from netreconcile.actions import Step
+from netreconcile.actions import Replug, Step, Stop
 from netreconcile.errors import LibvirtFailed
 
 if TYPE_CHECKING:
@@ -25,11 +26,15 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A step and what became of it; `message` is libvirt's where it failed, and a remark or empty where it is done."""
+    """A step and what became of it; `message` is libvirt's where it failed, and a remark or empty where it is done.
+
+    `cut` is how long a guest that was plugged back in had no link, in seconds.
+    """
 
     step: Step
     outcome: Outcome
     message: str = ""
+    cut: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +62,24 @@ Watcher = Callable[[Step, Result | None], None]
 def apply(connection: Connection, plan: Plan, replan: Callable[[], Plan], watch: Watcher) -> Report:
     """Perform exactly the plan's steps, then plan again with `replan`.
 
-    After a failed step nothing more is done to its network; the others go on.
+    After a failed step nothing more is done to its network; the others go on. That one guest can't be plugged back in
+    keeps no other from it.
     """
-    results = []
-    stopped: set[str] = set()
+    results: list[Result] = []
+    failed: set[str] = set()
+    down: dict[str, float] = {}
     for step in plan.steps:
-        if step.network in stopped:
+        if step.network in failed:
             results.append(Result(step, Outcome.SKIPPED))
             continue
         watch(step, None)
+        if isinstance(step.action, Stop):
+            down[step.network] = monotonic()
         result = _perform(connection, step)
-        if result.outcome is Outcome.FAILED:
-            stopped.add(step.network)
+        if result.outcome is Outcome.FAILED and not isinstance(step.action, Replug):
+            failed.add(step.network)
+        elif isinstance(step.action, Replug) and step.network in down and result == Result(step, Outcome.DONE):
+            result = replace(result, cut=monotonic() - down[step.network])
         watch(step, result)
         results.append(result)
     return Report(tuple(results), replan())

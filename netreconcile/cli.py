@@ -20,7 +20,7 @@ exit codes:
   0   in sync, or applied and verified
   1   failed
   2   drift found, or (plan --exit-code) changes to make
-  3   refused: consent missing, protected, foreign owner
+  3   refused or held back: consent, a cap or policy, protection, foreign owner
   64  wrong usage
   65  invalid topology
   69  libvirt or the lab can't be reached
@@ -65,11 +65,13 @@ def parser() -> argparse.ArgumentParser:
     plan = _add(commands, "plan", "show what apply would do, and whom it cuts off", topology=True, host=True)
     _add_strict(plan)
     _add_take_over(plan)
+    _add_cap(plan)
     plan.add_argument("--exit-code", action="store_true", help="exit 2 if there is anything to do")
 
     apply = _add(commands, "apply", "make the host match the files, and verify it", topology=True, host=True)
     _add_strict(apply)
     _add_take_over(apply)
+    _add_cap(apply)
     _add_allow(apply)
 
     drift = _add(
@@ -168,6 +170,15 @@ def _add_strict(command: argparse.ArgumentParser) -> None:
 
 def _add_take_over(command: argparse.ArgumentParser) -> None:
     command.add_argument("--take-over", action="store_true", help="take networks that belong to another topology")
+
+
+def _add_cap(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--max-impact",
+        choices=("none", "live", "restart", "remove"),
+        default="remove",
+        help="hold back what is worse for a network (default: %(default)s); the rest is done",
+    )
 
 
 def _add_allow(command: argparse.ArgumentParser) -> None:

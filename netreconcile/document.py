@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netreconcile.actions import Action, Define, SetAutostart, Step, Update, sentence
+from netreconcile.actions import Action, Define, Replug, SetAutostart, Step, Update, sentence
 from netreconcile.diff import label
 from netreconcile.errors import Problem, dotted
 
 if TYPE_CHECKING:
     from netreconcile.apply import Report
+    from netreconcile.drift import Drift
     from netreconcile.observed import Guest, Host, Observed
-    from netreconcile.plan import Drift, NetworkPlan, Plan
+    from netreconcile.plan import NetworkPlan, Plan
 
 FORMAT_VERSION = 1
 
@@ -37,7 +38,12 @@ def report_document(plan: Plan, report: Report, host: Host) -> dict[str, Any]:
         **plan_document(plan, host),
         "verified": report.verified,
         "steps": [
-            {**_step(result.step), "outcome": str(result.outcome), "message": result.message}
+            {
+                **_step(result.step),
+                "outcome": str(result.outcome),
+                "message": result.message,
+                "cut_seconds": None if result.cut is None else round(result.cut, 3),
+            }
             for result in report.results
         ],
         "remaining": [_network(part) for part in report.remaining.drifted],
@@ -49,13 +55,13 @@ def problems_document(problems: tuple[Problem, ...], *, valid: bool) -> dict[str
     return {"format_version": FORMAT_VERSION, "valid": valid, "problems": [_problem(item) for item in problems]}
 
 
-def host_document(host: Host, leases: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+def host_document(host: Host) -> dict[str, Any]:
     """Return the host's networks with their guests and leases."""
     return {
         "format_version": FORMAT_VERSION,
         "connection": host.uri,
         "libvirt": ".".join(map(str, host.version)),
-        "networks": [_observed(there, leases.get(name)) for name, there in sorted(host.networks.items())],
+        "networks": [_observed(there) for _, there in sorted(host.networks.items())],
     }
 
 
@@ -68,6 +74,7 @@ def _network(part: NetworkPlan) -> dict[str, Any]:
         "guests": [_guest(guest) for guest in part.guests],
         "notes": list(part.notes),
         "refusal": part.refusal or None,
+        "rule": dotted(part.rule) or None,
     }
 
 
@@ -75,6 +82,8 @@ def _drift(drift: Drift) -> dict[str, Any]:
     document: dict[str, Any] = {"cause": str(drift.cause)}
     if drift.change:
         document |= {"path": label(drift.change.path), "before": drift.change.before, "after": drift.change.after}
+    if drift.guest:
+        document["guest"] = _guest(drift.guest)
     return document
 
 
@@ -103,6 +112,8 @@ def _details(action: Action) -> dict[str, Any]:
             }
         case SetAutostart(enabled):
             return {"enabled": enabled}
+        case Replug(domain, mac, target, by_bridge):
+            return {"domain": domain, "mac": mac, "target": target or None, "by_bridge": by_bridge}
         case _:
             return {}
 
@@ -114,6 +125,9 @@ def _guest(guest: Guest) -> dict[str, Any]:
         "target": guest.target or None,
         "running": guest.running,
         "by_bridge": guest.by_bridge,
+        "plugged": guest.plugged,
+        "reachable": guest.reachable,
+        "address": guest.address or None,
     }
 
 
@@ -131,7 +145,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
     }
 
 
-def _observed(there: Observed, leases: list[dict[str, Any]] | None) -> dict[str, Any]:
+def _observed(there: Observed) -> dict[str, Any]:
     network = there.running or there.config
     return {
         "name": there.name,
@@ -144,6 +158,8 @@ def _observed(there: Observed, leases: list[dict[str, Any]] | None) -> dict[str,
         "bridge": network.bridge.name if network else None,
         "addresses": [ip.address for ip in network.ips] if network else [],
         "guests": [_guest(guest) for guest in there.guests],
-        "leases": leases,
+        "leases": [
+            {"ip": lease.ip, "mac": lease.mac, "name": lease.name, "expires": lease.expires} for lease in there.leases
+        ],
         "trouble": there.trouble or None,
     }

@@ -5,6 +5,7 @@ libvirt is imported when a connection is opened, so that everything else works w
 
 from __future__ import annotations
 
+import functools
 import logging
 import shlex
 from contextlib import contextmanager
@@ -13,15 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeVar, assert_never, cast
 
 from lxml import etree
 
-from netreconcile.actions import Define, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.actions import Define, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.errors import LibvirtFailed, Unreachable
-from netreconcile.observed import Guest, Host, Observed, observed
+from netreconcile.interfaces import Interface, interfaces, mac_of
+from netreconcile.observed import Guest, Host, Lease, Observed, observed
 from netreconcile.unmodelled import unmodelled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Collection, Generator, Iterator
 
     import libvirt
+    from lxml.etree import _Element
 
 
 log = logging.getLogger(__name__)
@@ -65,24 +68,43 @@ class Connection:
                     raise self._failed(f"read network {item.name()}", error) from error
         return Host(self.uri, version, found)
 
-    def read_guests(self, host: Host, names: Iterable[str]) -> Host:
-        """Return the host with the guests of the networks that are named.
+    def read_guests(self, host: Host, names: Collection[str]) -> Host:
+        """Return the host with the guests and leases of the networks that are named.
 
         Guests come from libvirt's network ports and from the definitions of domains; a connection without domains
         (`network:///system`) knows only the ports.
         """
-        networks = dict(host.networks)
-        domains = list(self._domains())
-        for name in names:
-            there = networks.get(name)
-            if there is None:
-                continue
-            bridge = there.running.bridge.name if there.running else None
-            guests = {guest.mac: guest for guest in self._ports(there)} if there.active else {}
-            for interfaces in domains:
-                guests.update((mac, guest) for mac, guest in interfaces(name, bridge))
-            networks[name] = replace(there, guests=tuple(sorted(guests.values())))
-        return replace(host, networks=networks)
+        plugs = [plug for domain in self._domains() for plug in domain]
+        found = {name: self._with_guests(host.networks[name], plugs) for name in names if name in host.networks}
+        waiting = {
+            name: tuple(sorted(replace(plug.guest, plugged=False) for plug in plugs if plug.network == name))
+            for name in names
+            if name not in host.networks
+        }
+        return replace(host, networks={**host.networks, **found}, waiting=waiting)
+
+    def _with_guests(self, there: Observed, plugs: list[Interface]) -> Observed:
+        """Return the network with those who hang on it: the holders of its ports, and its share of the interfaces."""
+        ports = self._ports(there) if there.active else {}
+        network = there.running or there.config
+        own = network is not None and network.own_bridge
+        bridge = network.bridge.name if network and own else None
+        # A restart cuts nobody off whose tap isn't on a bridge that libvirt makes: only the port is gone.
+        by_name = [
+            replace(plug.guest, plugged=plug.guest.running and (not own or plug.port in ports))
+            for plug in plugs
+            if plug.network == there.name
+        ]
+        # libvirt doesn't tell which taps hang on a bridge. Whoever restarted the network cut off all its guests.
+        plugged = there.active and all(guest.plugged for guest in by_name if guest.running)
+        by_bridge = [
+            replace(plug.guest, by_bridge=True, plugged=plugged) for plug in plugs if bridge and plug.bridge == bridge
+        ]
+        leases = self._leases(there.name) if there.running and there.running.serves_dhcp else ()
+        lent = {lease.mac: lease.ip for lease in leases}
+        guests = {(guest.domain, guest.mac): guest for guest in (*ports.values(), *by_name, *by_bridge)}
+        known = (replace(guest, address=lent.get(guest.mac, "")) for guest in guests.values())
+        return replace(there, guests=tuple(sorted(known)), leases=leases)
 
     def perform(self, step: Step) -> str:
         """Carry out the step; return what is worth telling about it, mostly nothing. Raises LibvirtFailed."""
@@ -106,6 +128,8 @@ class Connection:
                 self._call(words, self._lookup(words, step.network).destroy)
             case Undefine():
                 self._call(words, self._lookup(words, step.network).undefine)
+            case Replug():
+                return self._replug(words, self._lookup(words, step.network), step.action)
             case _:
                 assert_never(step.action)
         return ""
@@ -128,24 +152,91 @@ class Connection:
                 return f"libvirt dropped {', '.join(dropped)}"
         return ""
 
-    def leases(self, name: str) -> list[dict[str, Any]]:
-        """Return the network's DHCP leases, as virNetworkGetDHCPLeases tells them."""
-        network = self._lookup(f"{name}: read leases", name)
-        return self._call(f"{name}: read leases", lambda: cast("list[dict[str, Any]]", network.DHCPLeases()))
+    def _leases(self, name: str) -> tuple[Lease, ...]:
+        """Return the DHCP leases of a running network, by address."""
+        words = f"{name}: read leases"
+        found = cast("list[dict[str, Any]]", self._call(words, self._lookup(words, name).DHCPLeases))
+        return tuple(
+            sorted(
+                Lease(item["ipaddr"], item["mac"] or "", item["hostname"] or "", item["expirytime"]) for item in found
+            )
+        )
 
-    def _ports(self, there: Observed) -> Iterator[Guest]:
+    def _replug(self, words: str, network: libvirt.virNetwork, guest: Replug) -> str:
+        """Move the guest's interface to the other kind of source and back; return a remark where it is gone.
+
+        Sent as it is, libvirt takes the interface for unchanged and does nothing (qemuDomainChangeNet).
+        """
+        bridge = self._call(words, network.bridgeName)
+        try:
+            if self._move(words, network, bridge, guest):
+                return ""
+        except LibvirtFailed as error:
+            if any(True for _ in self._interfaces(words, guest)):
+                by_hand = f"ip link set {guest.target or 'TAP'} master {bridge}"
+                msg = f"{error.message}; apply again, or run on the host: {by_hand}"
+                raise LibvirtFailed(words, msg, error.code) from error
+        return "it is gone meanwhile"
+
+    def _move(self, words: str, network: libvirt.virNetwork, bridge: str, guest: Replug) -> bool:
+        """Return False where the guest is gone. Raises LibvirtFailed."""
+        name = network.name()
+        found = [
+            (domain, interface, source)
+            for domain, interface, source in self._interfaces(words, guest)
+            if source.get("network") == (None if guest.by_bridge else name)
+        ]
+        if not found:
+            return False
+        domain, interface, source = found[0]
+        group = {"portgroup": source.get("portgroup", "")} if source.get("portgroup") else {}
+        kinds = [("network", {"network": name, **group}), ("bridge", {"bridge": bridge})]
+        for kind, attributes in kinds if guest.by_bridge else reversed(kinds):
+            interface.set("type", kind)
+            source.attrib.clear()
+            source.attrib.update(attributes)
+            xml = etree.tostring(interface, encoding="unicode")
+            log.debug("%s", xml)
+            self._call(words, functools.partial(domain.updateDeviceFlags, xml, self._api.VIR_DOMAIN_AFFECT_LIVE))
+        if not guest.by_bridge:
+            self._check_port(words, network, domain, guest)
+        return True
+
+    def _interfaces(self, words: str, guest: Replug) -> Iterator[tuple[libvirt.virDomain, _Element, _Element]]:
+        """Yield the interfaces with the guest's MAC and their sources; none where the domain doesn't run any more."""
+        try:
+            domain = self._connection.lookupByName(guest.domain)
+            xml = domain.XMLDesc() if domain.isActive() else "<domain/>"
+        except self._api.libvirtError as error:
+            if error.get_error_code() == self._api.VIR_ERR_NO_DOMAIN:
+                return
+            raise self._failed(words, error) from error
+        for interface in etree.fromstring(xml.encode()).findall("devices/interface"):
+            source = interface.find("source")
+            if mac_of(interface) == guest.mac and source is not None:
+                yield domain, interface, source
+
+    def _check_port(self, words: str, network: libvirt.virNetwork, domain: libvirt.virDomain, guest: Replug) -> None:
+        """Raise LibvirtFailed unless libvirt has a port of the network for the guest."""
+        plugs = interfaces(guest.domain, self._call(words, domain.XMLDesc))
+        ports = {port.UUIDString() for port in self._call(words, network.listAllPorts)}
+        if not any(plug.guest.mac == guest.mac and plug.port in ports for plug in plugs):
+            msg = "its link did not come back"
+            raise LibvirtFailed(words, msg, -1)
+
+    def _ports(self, there: Observed) -> dict[str, Guest]:
+        """Return the guests that hold a port of the network, by the port's UUID."""
         words = f"{there.name}: read ports"
         network = self._lookup(words, there.name)
+        guests = {}
         for port in self._call(words, network.listAllPorts):
             root = etree.fromstring(self._call(words, port.XMLDesc).encode())
-            mac = root.find("mac")
-            yield Guest(
-                domain=root.findtext("owner/name") or "?",
-                mac=mac.get("address", "") if mac is not None else "",
-            )
+            owner = root.findtext("owner/name") or "?"
+            guests[port.UUIDString()] = Guest(domain=owner, mac=mac_of(root), reachable=False)
+        return guests
 
-    def _domains(self) -> Iterator[Callable[[str, str | None], Iterator[tuple[str, Guest]]]]:
-        """Yield for each domain a function that finds its interfaces on a network or its bridge."""
+    def _domains(self) -> Iterator[tuple[Interface, ...]]:
+        """Yield for each domain its interfaces; nothing where the connection has no domains."""
         try:
             domains = self._connection.listAllDomains()
         except self._api.libvirtError as error:
@@ -154,12 +245,10 @@ class Connection:
             raise self._failed("list domains", error) from error
         for domain in domains:
             try:
-                xml, running = domain.XMLDesc(), bool(domain.isActive())
+                yield interfaces(domain.name(), domain.XMLDesc(), running=bool(domain.isActive()))
             except self._api.libvirtError as error:
-                if error.get_error_code() == self._api.VIR_ERR_NO_DOMAIN:
-                    continue
-                raise self._failed(f"read domain {domain.name()}", error) from error
-            yield _interfaces(domain.name(), xml, running=running)
+                if error.get_error_code() != self._api.VIR_ERR_NO_DOMAIN:  # gone since it was listed
+                    raise self._failed(f"read domain {domain.name()}", error) from error
 
     def _list(self, flags: int) -> list[libvirt.virNetwork]:
         return self._call("list networks", lambda: self._connection.listAllNetworks(flags))
@@ -203,19 +292,3 @@ def connect(uri: str, *, readonly: bool) -> Generator[Connection]:
             connection.close()
         except libvirt.libvirtError:
             log.debug("the connection was gone already")
-
-
-def _interfaces(domain: str, xml: str, *, running: bool) -> Callable[[str, str | None], Iterator[tuple[str, Guest]]]:
-    interfaces = etree.fromstring(xml.encode()).findall("devices/interface")
-
-    def of(network: str, bridge: str | None) -> Iterator[tuple[str, Guest]]:
-        for interface in interfaces:
-            source, mac, target = interface.find("source"), interface.find("mac"), interface.find("target")
-            if source is None or mac is None:
-                continue
-            by_bridge = bridge is not None and interface.get("type") == "bridge" and source.get("bridge") == bridge
-            if by_bridge or (interface.get("type") == "network" and source.get("network") == network):
-                device = target.get("dev", "") if target is not None else ""
-                yield mac.get("address", ""), Guest(domain, mac.get("address", ""), device, running, by_bridge)
-
-    return of

@@ -82,24 +82,30 @@ def _site_updates(place: Site, xml: str, target: str, running: Network, desired:
     index = [ip.identity for ip in running.ips].index(place.path[1]) if section in DHCP else -1
     there, wanted = items_xml(xml, running, place.path), items_xml(target, desired, place.path)
     entries = _Entries(place, before)
-    deletes, modifies, adds = [], [], [(key, item) for key, item in after.items() if key not in before]
+    adds = {key: item for key, item in after.items() if key not in before}
+    heirs = {item.ip: key for key, item in adds.items()} if section is Section.IP_DHCP_HOST else {}
+    deletes: list[Update] = []
+    modifies: list[tuple[str, str, Any]] = []
     for key, item in before.items():
-        replacement = after.get(key)
+        # An address that passes to another client is one call, as libvirt finds the entry by it.
+        heir = key if key in after else heirs.get(item.ip, "") if heirs else ""
+        replacement = after.get(heir)
         if replacement == item:
             continue
         if replacement is not None and entries.can_modify(key, replacement):
-            modifies.append((key, replacement))
+            modifies.append((key, heir, replacement))
+            adds.pop(heir, None)
             continue
         entries.delete(key, item)
         text = _only_ip(item) if section is Section.DNS_HOST else there(key)
         deletes.append(Update(Command.DELETE, section, index, text, key))
         if replacement is not None:
-            adds.append((key, replacement))
+            adds[heir] = replacement
     calls: list[Update] = []
-    for key, item in sorted(modifies, key=lambda pair: _claims_default(pair[1])):
-        entries.modify(key, item)
-        calls.append(Update(Command.MODIFY, section, index, wanted(key), key))
-    for key, item in adds:
+    for key, heir, item in sorted(modifies, key=lambda change: _claims_default(change[2])):
+        entries.modify(key, heir, item)
+        calls.append(Update(Command.MODIFY, section, index, wanted(heir), heir))
+    for key, item in adds.items():
         entries.add(key, item)
         calls.append(Update(Command.ADD, section, index, wanted(key), key))
     return deletes + calls
@@ -128,8 +134,8 @@ class _Entries:
     def delete(self, key: str, item: object) -> None:
         del self._entries[self._position(self._rules.deletes, key, item)]
 
-    def modify(self, key: str, item: object) -> None:
-        self._entries[self._position(self._rules.modifies, key, item)] = (key, item)
+    def modify(self, key: str, heir: str, item: object) -> None:
+        self._entries[self._position(self._rules.modifies, key, item)] = (heir, item)
 
     def add(self, key: str, item: object) -> None:
         if any(self._rules.collides(item, entry) for _, entry in self._entries):

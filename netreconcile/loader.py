@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from netreconcile.binding import ShortFor, bindings
 from netreconcile.checks import check
 from netreconcile.errors import InvalidTopology, Path, Position, Problem, Severity
-from netreconcile.model import Element, Network, Topology
+from netreconcile.model import Element, Network, Policy, Topology
 from netreconcile.reader import Document, read, read_files
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-_TOP_LEVEL = ("version", "name", "defaults", "networks")
+_TOP_LEVEL = ("version", "name", "policy", "defaults", "networks")
 _WIDEST = 80
 _LIBVIRT_NAMES = re.compile(r"(?<!^)(?=[A-Z])")
 _SENTENCES = {
@@ -93,7 +93,9 @@ def _loaded(source: Source, *, strict: bool) -> Loaded:
     problems: list[Problem] = []
     parts = _joined(source, problems)
     networks = _networks(parts, source, problems)
-    topology = Topology.model_construct(version=1, name=parts.get("name") or "unnamed", networks=networks)
+    policy = Policy() if problems else Policy.model_validate(parts.get("policy") or {})
+    name = parts.get("name") or "unnamed"
+    topology = Topology.model_construct(version=1, name=name, policy=policy, networks=networks)
     problems += (_placed(problem, source) for problem in check(topology))
     # What defaults say wrong is found in each network again: told once, where it stands.
     once = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
@@ -118,8 +120,9 @@ def _joined(source: Source, problems: list[Problem]) -> dict[str, Any]:
                 place = document.key_position(problem.path) if problem.path else document.position(())
                 problems.append(replace(problem, position=place))
     if not any(document.value for document in source.documents):
-        where = source.documents[0].position(()) if source.documents else None
-        problems.append(Problem("empty", "there is nothing in the topology", (), where, "start with `version: 1`"))
+        if not problems:
+            where = source.documents[0].position(()) if source.documents else None
+            problems.append(Problem("empty", "there is nothing in the topology", (), where, "start with `version: 1`"))
         return parts
     for key in ("version", "name"):
         if key not in parts and not any(problem.path == (key,) for problem in problems):
@@ -141,22 +144,22 @@ def _join(  # noqa: PLR0911 -- one return a rule
         return Problem("unknown-key", f"unknown key {key!r}", (key,), hint=_nearest(key, _TOP_LEVEL))
     if item is None:
         return None
-    if key in ("networks", "defaults") and not isinstance(item, dict):
+    if key in ("networks", "defaults", "policy") and not isinstance(item, dict):
         return Problem("wrong-type", f"must be a mapping, not a {_kind(item)}", (key,))
     if key == "networks" and isinstance(item, dict):
         twice = next((name for name in item if name in parts["networks"]), None)
         parts["networks"].update(item)
         if twice is not None:
             return Problem("duplicate-network", "another file has a network of this name", ("networks", twice))
-    elif key == "defaults" and key in parts:
-        return Problem("two-defaults", "another file has defaults already; they count for all files", (key,))
+    elif key in ("defaults", "policy") and key in parts:
+        return Problem(f"two-{key}", f"another file has {key} already, which counts for all files", (key,))
     elif parts.setdefault(key, item) != item:
         return Problem("files-disagree", f"is {item!r} here and {parts[key]!r} in another file", (key,))
     return None
 
 
 def _head_problems(parts: dict[str, Any]) -> Iterator[Problem]:
-    head = {key: parts[key] for key in ("version", "name") if key in parts}
+    head = {key: parts[key] for key in ("version", "name", "policy") if key in parts}
     try:
         Topology.model_validate({"version": 1, "name": "x", **head})
     except ValidationError as error:

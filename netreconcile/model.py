@@ -587,9 +587,31 @@ class Network(Element):
         return self.mode in OWN_BRIDGE_MODES
 
     @property
+    def serves_dhcp(self) -> bool:
+        """Return whether a DHCP server of the host's runs on the network."""
+        return any(ip.dhcp.ranges or ip.dhcp.hosts for ip in self.ips)
+
+    @property
     def pool(self) -> bool:
         """Return whether guests share host devices of which libvirt counts the users."""
         return not self.own_bridge and not (self.mode == "bridge" and self.bridge.name)
+
+
+class Policy(Element):
+    """Standing rules for every plan of the topology; what breaks one is held back, or refused, and said."""
+
+    max_impact: Literal["none", "live", "restart", "remove"] | None = None
+    """The worst that a plan may do to a network; networks that need worse are held back. `--max-impact` can only
+    lower it."""
+    max_removed: Id | None = None
+    """So many networks may be removed in one plan; with more, none is."""
+    max_restarted_guests: Id | None = None
+    """So many guests may be cut off by restarts in one plan; with more, none of these networks is restarted."""
+    protected_networks: tuple[NonEmpty, ...] = Field(default=(), examples=[["default", "prod-*"]])
+    """Names, or patterns with `*`, of networks that are never stopped or removed, and never restarted while guests
+    are connected."""
+    allowed_subnets: tuple[Subnet, ...] = Field(default=(), examples=[["10.0.0.0/8", "fd00::/8"]])
+    """The only subnets that addresses of networks may be in; left out: any."""
 
 
 class Topology(Element):
@@ -599,5 +621,7 @@ class Topology(Element):
     """Version of this file format."""
     name: Annotated[Text, Field(min_length=1, max_length=128, examples=["home-lab"])]
     """The owner mark that every network of this topology carries on the host."""
+    policy: Policy = Policy()
+    """Standing rules for what a plan may do."""
     networks: dict[Text, Network] = Field(default_factory=dict)
     """The networks by libvirt's name for them."""

@@ -20,7 +20,9 @@ class Guest:
     """A network interface of a domain that is connected to a network.
 
     `target` is the host's end of the cable (`vnet0`), empty where libvirt doesn't tell. `by_bridge` guests name the
-    bridge instead of the network: libvirt keeps no network port for them.
+    bridge instead of the network: libvirt keeps no network port for them. A running guest that is not `plugged` lost
+    its link when somebody restarted the network. One that isn't `reachable` is known by its port only: the connection
+    has no domains (`network:///system`), and can't plug it back in. `address` is what DHCP lent it, if anything.
     """
 
     domain: str
@@ -28,6 +30,19 @@ class Guest:
     target: str = ""
     running: bool = True
     by_bridge: bool = False
+    plugged: bool = True
+    reachable: bool = True
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lease:
+    """An address that dnsmasq has lent to a client; `expires` is in seconds of Unix time, 0 for never."""
+
+    ip: str
+    mac: str
+    name: str
+    expires: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,7 @@ class Observed:
     running_xml: str | None = None
     autostart: bool = False
     guests: tuple[Guest, ...] = ()
+    leases: tuple[Lease, ...] = ()
     config: Network | None = None
     running: Network | None = None
     mark: Mark | None = None
@@ -68,16 +84,25 @@ class Observed:
     @property
     def connected(self) -> tuple[Guest, ...]:
         """Return the guests that lose their link when the network stops."""
-        return tuple(guest for guest in self.guests if guest.running)
+        return tuple(guest for guest in self.guests if guest.running and guest.plugged)
+
+    @property
+    def loose(self) -> tuple[Guest, ...]:
+        """Return the running guests that belong to the network and have no link."""
+        return tuple(guest for guest in self.guests if guest.running and not guest.plugged)
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A libvirt host: its networks by name, and the release of its libvirt."""
+    """A libvirt host: its networks by name, and the release of its libvirt.
+
+    `waiting` are the running guests of networks that aren't there: somebody removed the network under them.
+    """
 
     uri: str
     version: Version
     networks: Mapping[str, Observed] = field(default_factory=dict)
+    waiting: Mapping[str, tuple[Guest, ...]] = field(default_factory=dict)
 
 
 def observed(  # noqa: PLR0913 -- one argument a fact
@@ -105,4 +130,4 @@ def observed(  # noqa: PLR0913 -- one argument a fact
     except codec.UnreadableXml as error:
         config = running = mark = None
         trouble = f"libvirt's own description of it can't be read: {error}"
-    return Observed(name, uuid, config_xml, running_xml, autostart, guests, config, running, mark, trouble)
+    return Observed(name, uuid, config_xml, running_xml, autostart, guests, (), config, running, mark, trouble)

@@ -13,12 +13,12 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.actions import Action, Define, Impact, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.fill import filled
 
 if TYPE_CHECKING:
     from netreconcile.model import Network
-    from netreconcile.observed import Observed
+    from netreconcile.observed import Guest, Observed
 
 Resource: TypeAlias = tuple[str, str]
 """A kind and a name: `("bridge", "virbr0")`, `("subnet", "10.0.0.0/24")`, `("address", …)`, `("uuid", …)`."""
@@ -26,7 +26,7 @@ Held: TypeAlias = tuple[str, Resource]
 """`config` or `running`, whichever definition holds the resource: each is let go by another step."""
 Sequences: TypeAlias = Mapping[str, tuple[Step, ...]]
 
-_RANK: dict[type[Action], int] = {Define: 0, Update: 1, SetAutostart: 1, Undefine: 1, Start: 2, Stop: 3}
+_RANK: dict[type[Action], int] = {Define: 0, Replug: 1, Update: 2, SetAutostart: 2, Undefine: 2, Start: 3, Stop: 4}
 """Among steps that may come next: first what libvirt can refuse without harm, and no second network is taken down
 before the first is up again."""
 
@@ -38,26 +38,24 @@ class Claims:
         """Take the networks that the file wants active or inactive, and all that the host has."""
         self._host = host
         self._held = {name: frozenset(_held(there)) for name, there in host.items()}
+        self._holders: dict[Resource, list[tuple[str, Held]]] = {}
+        for name, things in self._held.items():
+            for held in things:
+                self._holders.setdefault(held[1], []).append((name, held))
         self._wanted = {name: _completed(network, host.get(name)) for name, network in desired.items()}
 
     def blocked(self, sequences: Sequences) -> dict[str, str]:
         """Return the networks that claim what another one holds and keeps, each with the reason."""
-        reasons = {}
         claimed = {name: {claim for step in steps for claim in self.claimed(step)} for name, steps in sequences.items()}
+        released = {name: {item for step in steps for item in self.released(step)} for name, steps in sequences.items()}
+        reasons: dict[str, str] = {}
         for name, claims in claimed.items():
-            for other in sorted(self._host):
-                if other == name or not claims:
-                    continue
-                released = {item for step in sequences.get(other, ()) for item in self.released(step)}
-                again = claimed.get(other, set())
-                stuck = sorted(
-                    held[1]
-                    for held in self._held[other]
-                    if held[1] in claims and (held not in released or held[1] in again)
-                )
-                if stuck:
-                    kind, what = stuck[0]
-                    reasons[name] = f"{kind} {what} is in use by network {other!r}, which keeps it"
+            for resource in sorted(claims, reverse=True):
+                for other, held in self._holders.get(resource, ()):
+                    kept = held not in released.get(other, ()) or resource in claimed.get(other, ())
+                    if other != name and kept:
+                        kind, what = resource
+                        reasons[name] = f"{kind} {what} is in use by network {other!r}, which keeps it"
         return reasons
 
     def claimed(self, step: Step) -> frozenset[Resource]:
@@ -103,7 +101,7 @@ class Claims:
         if wanted.autostart:
             actions.append(SetAutostart(enabled=True))
         if wanted.state == "active":
-            actions.append(Start())
+            actions += (Start(), *replugs(there.guests))
         impact = Impact.RESTART if wanted.state == "active" else Impact.REMOVE
         return tuple(Step(name, action, impact if there.active else Impact.NONE) for action in actions)
 
@@ -117,25 +115,26 @@ class Claims:
 
     def edges(self, steps: list[Step]) -> Iterator[tuple[int, int]]:
         """Yield pairs of positions: the first step has to be done before the second."""
-        claims = [self.claimed(step) for step in steps]
+        claimers: dict[Resource, list[int]] = {}
+        for position, step in enumerate(steps):
+            for resource in self.claimed(step):
+                claimers.setdefault(resource, []).append(position)
         gone: set[tuple[str, Held]] = set()
         for first, step in enumerate(steps):
             given = {(step.network, held) for held in self.released(step)} - gone  # what is gone can't be let go again
             gone |= given
-            names = {resource for _, (_, resource) in given}
-            for second, taken in enumerate(claims):
-                if step.network != steps[second].network and not names.isdisjoint(taken):
-                    yield first, second
+            later = {second for _, (_, resource) in given for second in claimers.get(resource, ())}
+            yield from ((first, second) for second in later if steps[second].network != step.network)
         # A bridge name that libvirt picks must not be one that the file gives to another network.
-        picks = [i for i, step in enumerate(steps) if isinstance(step.action, Define) and self._is_picked(step.network)]
-        for first, step in enumerate(steps):
-            if picks and isinstance(step.action, Define) and first not in picks:
-                yield from ((first, second) for second in picks)
+        defines = [position for position, step in enumerate(steps) if isinstance(step.action, Define)]
+        picks = [position for position in defines if self._is_picked(steps[position].network)]
+        named = [position for position in defines if position not in set(picks)]
+        yield from ((first, second) for second in picks for first in named)
         # libvirt takes a network over another one's bridge after that one, and not before (networkBridgeNameValidate).
-        for second, step in enumerate(steps):
-            over = self._shared(step)
-            defined = (first for first, other in enumerate(steps) if isinstance(other.action, Define))
-            yield from ((first, second) for first in defined if over in claims[first])
+        for second in defines:
+            over = self._shared(steps[second])
+            makers = claimers.get(over, ()) if over else ()
+            yield from ((first, second) for first in makers if isinstance(steps[first].action, Define))
 
     def _shared(self, step: Step) -> Resource | None:
         """Return the bridge that somebody else makes for the network that the step defines."""
@@ -203,6 +202,15 @@ def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
             waiting[later] -= 1
             if not waiting[later]:
                 heapq.heappush(ready, (_RANK[type(steps[later].action)], later))
+
+
+def replugs(guests: tuple[Guest, ...]) -> tuple[Replug, ...]:
+    """Return what plugs running guests back in, those of them that the connection reaches."""
+    return tuple(
+        Replug(guest.domain, guest.mac, guest.target, guest.by_bridge)
+        for guest in guests
+        if guest.running and guest.reachable
+    )
 
 
 def _completed(network: Network, there: Observed | None) -> Network:

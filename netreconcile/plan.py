@@ -10,50 +10,30 @@ from netreconcile import codec
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.checks import requirements
 from netreconcile.diff import Change, changes
+from netreconcile.drift import Cause, Drift, drifts
 from netreconcile.fill import as_running, filled, mark_of
+from netreconcile.leases import hits
 from netreconcile.live import OnlyByRestart, site, updates
-from netreconcile.order import Claims, Deadlock, ordered
+from netreconcile.order import Claims, Deadlock, ordered, replugs
+from netreconcile.policy import Limits, objections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from netreconcile.binding import Section, Version
+    from netreconcile.errors import Path
     from netreconcile.mark import Mark
     from netreconcile.model import Network, Topology
     from netreconcile.observed import Guest, Host, Observed
+    from netreconcile.order import Sequences
 
 CHEAPER_TO_RESTART = 20
 """So many live updates of a network that nobody is connected to cost more than its restart: on a NAT network libvirt
 9.0 re-creates all firewall rules for each, 0.4 s, where a restart takes 0.6 s."""
 
 
-class Cause(StrEnum):
-    """Why host and file differ.
-
-    Config and running definition are compared on their own; where both differ alike, the digest in the ownership mark
-    tells whether the file moved on or the host did.
-    """
-
-    MISSING = "missing"
-    STOPPED = "stopped"
-    RUNNING = "running"
-    TRANSIENT = "transient"
-    AUTOSTART_LOST = "autostart lost"
-    AUTOSTART_GAINED = "autostart gained"
-    CONFIG_EDITED = "config edited"
-    LIVE_ONLY = "live only"
-    PENDING_RESTART = "pending restart"
-    FOREIGN_EDIT = "foreign edit"
-    FILE_CHANGED = "file changed"
-    NOT_IN_FILE = "not in the file"
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """A difference between file and host with its cause; without a change it is about the network as a whole."""
-
-    cause: Cause
-    change: Change | None = None
+SECONDS_FOR_RULES = 0.4
+"""What it takes libvirt 9.0 to take a network's firewall rules out and put them back, on a quiet machine."""
 
 
 class Verb(StrEnum):
@@ -64,6 +44,7 @@ class Verb(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     REMOVE = "remove"
+    HOLD = "hold"
     REFUSE = "refuse"
 
 
@@ -71,7 +52,8 @@ class Verb(StrEnum):
 class NetworkPlan:
     """One network's part of a plan. `steps` are in its own order; the plan's order is over all networks.
 
-    A refusal is the sentence that says why nothing is done to this network; then there are no steps.
+    A refusal is the sentence that says why nothing is done to this network; then there are no steps. `rule` is the
+    path of the file's rule that forbids it, if one does. What a rule or a cap forbids is held, not refused for good.
     """
 
     name: str
@@ -81,6 +63,7 @@ class NetworkPlan:
     guests: tuple[Guest, ...] = ()
     notes: tuple[str, ...] = ()
     refusal: str = ""
+    rule: Path = ()
 
     @property
     def impact(self) -> Impact:
@@ -122,53 +105,72 @@ class Plan:
         return any(item.cut for item in self.networks)
 
 
-def plan(topology: Topology, host: Host, *, take_over: bool = False) -> Plan:
+def plan(topology: Topology, host: Host, *, take_over: bool = False, max_impact: Impact = Impact.REMOVE) -> Plan:
     """Return the steps that make the host match the topology.
 
     Networks that the file doesn't name and that don't carry the topology's mark don't occur in the plan. With
-    `take_over` networks with another topology's mark become this topology's.
+    `take_over` networks with another topology's mark become this topology's. What is above `max_impact` is held back,
+    and the rest is planned.
     """
-    names = dict.fromkeys(topology.networks)
-    names.update(
-        dict.fromkeys(name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name)
-    )
     claims = Claims(topology.networks, host.networks)
+    names = concerned(topology, host)
     parts = {name: _network_plan(topology, name, host, claims, take_over=take_over) for name in names}
-    return _arranged(topology.name, parts, claims)
+    if not topology.networks:
+        reason = "the file names no network, and an empty file removes nothing: `netreconcile destroy` does"
+        parts = {name: _refused(name, host.networks[name], reason, part.drifts) for name, part in parts.items()}
+    return _arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
 
 
-def removal(topology: str, host: Host) -> Plan:
-    """Return the plan that removes exactly what carries the topology's mark."""
-    owned = {name: item for name, item in host.networks.items() if item.mark and item.mark.topology == topology}
-    parts = {name: _remove(name, item) for name, item in owned.items()}
-    return _arranged(topology, parts, Claims({}, host.networks))
+def removal(topology: Topology, host: Host) -> Plan:
+    """Return the plan that removes exactly what carries the topology's mark; its policy counts."""
+    parts = {name: _remove(name, host.networks[name]) for name in _owned(topology, host)}
+    return _arranged(topology.name, parts, Claims({}, host.networks), Limits(topology.policy))
 
 
-def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims) -> Plan:
-    """Return the plan with all steps in order; a part that claims what nobody lets go is refused."""
+def concerned(topology: Topology, host: Host) -> tuple[str, ...]:
+    """Return the names of the networks that a plan is about: those of the file, and those that carry its mark."""
+    return tuple(dict.fromkeys([*topology.networks, *_owned(topology, host)]))
+
+
+def _owned(topology: Topology, host: Host) -> list[str]:
+    return [name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name]
+
+
+def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims, limits: Limits) -> Plan:
+    """Return the plan with all steps in order; what can't be done, or must not, is taken out of it, with the reason."""
     while True:
-        sequences = {name: part.steps for name, part in parts.items() if part.steps}
-        blocked = claims.blocked(sequences)
-        if not blocked:
-            try:
-                steps = ordered(sequences, claims)
-                break
-            except Deadlock as error:
-                reason = f"{' and '.join(error.names)} exchange what they hold: one must go down, and all are protected"
-                blocked = dict.fromkeys(error.names, reason)
+        blocked, steps = _in_order({name: part.steps for name, part in parts.items() if part.steps}, claims)
         for name, reason in blocked.items():
             parts[name] = replace(parts[name], verb=Verb.REFUSE, steps=(), refusal=reason)
-    by_name: dict[str, list[Step]] = {}
-    for step in steps:
-        by_name.setdefault(step.network, []).append(step)
-    done = tuple(replace(part, steps=tuple(by_name.get(name, ()))) for name, part in parts.items())
-    return Plan(topology, done, steps)
+        if blocked:
+            continue
+        by_name: dict[str, list[Step]] = {}
+        for step in steps:
+            by_name.setdefault(step.network, []).append(step)
+        done = tuple(replace(part, steps=tuple(by_name.get(name, ()))) for name, part in parts.items())
+        against = {item.network: item for item in reversed(list(objections(done, limits)))}
+        if not against:
+            return Plan(topology, done, steps)
+        for name, item in against.items():
+            parts[name] = replace(parts[name], verb=Verb.HOLD, steps=(), refusal=item.reason, rule=item.rule)
+
+
+def _in_order(sequences: Sequences, claims: Claims) -> tuple[dict[str, str], tuple[Step, ...]]:
+    """Return the networks that stand in each other's way, with the reasons, or else all steps in order."""
+    blocked = claims.blocked(sequences)
+    if blocked:
+        return blocked, ()
+    try:
+        return {}, ordered(sequences, claims)
+    except Deadlock as error:
+        reason = f"{' and '.join(error.names)} exchange what they hold: one must go down, and all are protected"
+        return dict.fromkeys(error.names, reason), ()
 
 
 def _network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool) -> NetworkPlan:
     desired, there, version = topology.networks.get(name), host.networks.get(name), host.version
     if there is None:
-        return _create(topology, name, desired, version)
+        return _create(topology, name, host)
     if there.trouble:
         return _refused(name, there, there.trouble)
     if there.mark and there.mark.topology != topology.name and not take_over:
@@ -193,31 +195,33 @@ def _unsupported(desired: Network, version: Version) -> str | None:
     return None
 
 
-def _create(topology: Topology, name: str, desired: Network | None, version: Version) -> NetworkPlan:
+def _create(topology: Topology, name: str, host: Host) -> NetworkPlan:
+    desired = topology.networks.get(name)
     if desired is None or desired.state == "absent":
         return NetworkPlan(name, Verb.NOTHING)
-    if (missing := _unsupported(desired, version)) is not None:
+    if (missing := _unsupported(desired, host.version)) is not None:
         return _refused(name, None, missing, [Drift(Cause.MISSING)])
     actions: list[Action] = [Define(codec.new(name, desired, mark_of(topology, desired)))]
     if desired.autostart:
         actions.append(SetAutostart(enabled=True))
     if desired.state == "active":
-        actions.append(Start())
+        actions += (Start(), *replugs(host.waiting.get(name, ())))
     steps = tuple(Step(name, action, Impact.NONE) for action in actions)
     return NetworkPlan(name, Verb.CREATE, (Drift(Cause.MISSING),), steps)
 
 
 def _remove(name: str, there: Observed, *, protect: bool = False) -> NetworkPlan:
-    drifts = (Drift(Cause.NOT_IN_FILE),)
+    found = (Drift(Cause.NOT_IN_FILE),)
     if protect or (there.mark and there.mark.protect):
-        return _refused(name, there, "it is protected: apply `protect: false` first", drifts)
+        return _refused(name, there, "it is protected: apply `protect: false` first", found)
     if there.trouble:
-        return _refused(name, there, there.trouble, drifts)
+        return _refused(name, there, there.trouble, found)
     actions: list[Action] = [Stop()] if there.active else []
     if there.persistent:
         actions.append(Undefine())
     steps = tuple(Step(name, action, Impact.REMOVE) for action in actions)
-    return NetworkPlan(name, Verb.REMOVE, drifts, steps, there.guests)
+    notes = () if there.mark else ("nobody owns it; the file names it as absent",)
+    return NetworkPlan(name, Verb.REMOVE, found, steps, there.guests, notes)
 
 
 def _update(topology: Topology, name: str, desired: Network, there: Observed, claims: Claims) -> NetworkPlan:
@@ -229,34 +233,37 @@ def _update(topology: Topology, name: str, desired: Network, there: Observed, cl
     stale: tuple[Change, ...] = ()
     if there.running and desired.state == "active":
         stale = changes(there.running, as_running(full, there.running))
-    drifts = [*_whole(desired, there), *_causes(edited, stale, file_changed=_file_changed(there.mark, mark))]
+    found = drifts(desired, there, mark, edited, stale)
 
     actions: list[Action] = []
-    notes = []
     if there.config_xml is None or edited or not _owns(there.mark, mark):
         actions.append(Define(codec.overlay(there.config_xml or there.running_xml or "", full, mark)))
-    if there.mark is None:
-        notes.append("adopted: it gets this topology's mark, nothing else of it changes" if not drifts else "adopted")
-    elif there.mark.topology != mark.topology:
-        notes.append(f"taken over from topology {there.mark.topology!r}")
     if desired.autostart != there.autostart or (there.config_xml is None and desired.autostart):
         actions.append(SetAutostart(desired.autostart))
     try:
         run, why = _run(desired, there, full, stale)
     except _Refusal as refusal:
-        return _refused(name, there, str(refusal), drifts)
-    notes += why
+        return _refused(name, there, str(refusal), found)
+    notes = [*_ownership_notes(there, mark, found), *why]
     impact = _impact_of(run, there)
     steps = tuple(_step(name, action, impact, full) for action in [*actions, *run])
     if full.uuid not in (None, there.uuid):
         steps = claims.taken_down(steps)
         notes.append("a UUID can't be changed: the network is undefined and defined anew")
     if not steps:
-        return NetworkPlan(name, Verb.NOTHING, tuple(drifts), guests=there.connected)
-    verb = Verb.UPDATE if drifts else Verb.ADOPT
+        return NetworkPlan(name, Verb.NOTHING, found, guests=there.connected)
+    verb = Verb.UPDATE if found else Verb.ADOPT
     if protected := _protected(desired, there, impact):
-        return _refused(name, there, protected, drifts)
-    return NetworkPlan(name, verb, tuple(drifts), steps, there.connected, tuple(notes))
+        return _refused(name, there, protected, found)
+    return NetworkPlan(name, verb, found, steps, there.connected, tuple(notes))
+
+
+def _ownership_notes(there: Observed, mark: Mark, found: tuple[Drift, ...]) -> list[str]:
+    if there.mark is None:
+        return ["adopted" if found else "adopted: it gets this topology's mark, nothing else of it changes"]
+    if there.mark.topology != mark.topology:
+        return [f"taken over from topology {there.mark.topology!r}"]
+    return []
 
 
 class _Refusal(Exception):
@@ -268,22 +275,50 @@ def _run(desired: Network, there: Observed, full: Network, stale: tuple[Change, 
     if desired.state == "inactive":
         return ([Stop()], []) if there.active else ([], [])
     if there.running is None or there.running_xml is None:
-        return [Start()], []
+        return [Start(), *replugs(there.loose)], []
     if not stale:
-        return [], []
+        return list(replugs(there.loose)), []
     if there.running.pool and there.connected:
         msg = (
             f"devices of its pool are in use ({_names(there.connected)}), and any live change or restart makes libvirt"
             " forget who uses what: shut the guests down first"
         )
         raise _Refusal(msg)
+    leases = [f"lease hit: {sentence}" for sentence in hits(there.leases, there.running, full)]
     if len(stale) > CHEAPER_TO_RESTART and not there.connected and all(site(change.path) for change in stale):
-        return [Stop(), Start()], [f"restart: nobody is connected, and it is cheaper than {len(stale)} live updates"]
+        why = f"restart: nobody is connected, and it is cheaper than {len(stale)} live updates"
+        return _restart(there), [why, *leases]
     try:
         calls = updates(there.running_xml, there.running, as_running(full, there.running), stale)
     except OnlyByRestart as reason:
-        return [Stop(), Start()], [f"restart: {reason}"]
-    return list(calls), []
+        return _restart(there), [f"restart: {reason}", *_restart_notes(there, full), *leases]
+    return [*calls, *replugs(there.loose)], [*_bulk_notes(calls, full), *leases]
+
+
+def _bulk_notes(calls: tuple[Update, ...], network: Network) -> list[str]:
+    """Return how long many live updates take, where libvirt re-creates firewall rules for each."""
+    slow = sum(_blinks(call.section, network).startswith("firewall") for call in calls)
+    if slow <= CHEAPER_TO_RESTART:
+        return []
+    seconds = round(slow * SECONDS_FOR_RULES)
+    return [f"{slow} live updates with firewall rules re-created: about {seconds} seconds, and nobody is cut off"]
+
+
+def _restart(there: Observed) -> list[Action]:
+    return [Stop(), Start(), *replugs(there.guests)]
+
+
+def _restart_notes(there: Observed, full: Network) -> list[str]:
+    """Return what its guests have to expect of a restart, beyond its being one."""
+    notes = []
+    if there.connected and full.bridge.stp and full.own_bridge:
+        notes.append("with bridge.stp on, a port that is plugged in forwards only after about 4 seconds")
+    lost = [guest for guest in there.connected if not guest.reachable]
+    if lost:
+        notes.append(
+            f"{_names(lost)} can't be plugged back in over this connection, which has no domains: connect to qemu:///system"
+        )
+    return notes
 
 
 def _protected(desired: Network, there: Observed, impact: Impact) -> str:
@@ -344,39 +379,3 @@ _SITES = [
 def _owns(there: Mark | None, wanted: Mark) -> bool:
     """Return whether the host's mark needs no rewriting; an old digest alone is no reason to write."""
     return there is not None and (there.topology, there.protect) == (wanted.topology, wanted.protect)
-
-
-def _file_changed(there: Mark | None, wanted: Mark) -> bool:
-    return there is None or there.topology != wanted.topology or there.desired != wanted.desired
-
-
-def _whole(desired: Network, there: Observed) -> list[Drift]:
-    """Return the differences that no field stands for."""
-    drifts = []
-    if not there.persistent:
-        drifts.append(Drift(Cause.TRANSIENT))
-    if desired.state == "active" and not there.active:
-        drifts.append(Drift(Cause.STOPPED))
-    if desired.state == "inactive" and there.active:
-        drifts.append(Drift(Cause.RUNNING))
-    if there.persistent and desired.autostart != there.autostart:
-        drifts.append(Drift(Cause.AUTOSTART_LOST if desired.autostart else Cause.AUTOSTART_GAINED))
-    return drifts
-
-
-def _causes(edited: tuple[Change, ...], stale: tuple[Change, ...], *, file_changed: bool) -> list[Drift]:
-    """Return each change once, with its cause."""
-    in_config: Mapping[tuple[str, ...], Change] = {change.path: change for change in edited}
-    in_running = {change.path for change in stale}
-    drifts = []
-    for change in edited:
-        if file_changed:
-            cause = Cause.FILE_CHANGED
-        else:
-            cause = Cause.FOREIGN_EDIT if change.path in in_running else Cause.CONFIG_EDITED
-        drifts.append(Drift(cause, change))
-    for change in stale:
-        if change.path not in in_config:
-            cause = Cause.LIVE_ONLY if site(change.path) else Cause.PENDING_RESTART
-            drifts.append(Drift(cause, change))
-    return drifts

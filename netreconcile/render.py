@@ -6,17 +6,37 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report
 from netreconcile.diff import Change, label
-from netreconcile.plan import Drift, NetworkPlan, Plan, Verb
+from netreconcile.errors import dotted
+from netreconcile.plan import NetworkPlan, Plan, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from netreconcile.actions import Step
+    from netreconcile.drift import Drift
+    from netreconcile.errors import Path, Position
     from netreconcile.observed import Guest, Host, Observed
 
-_SIGNS = {Verb.CREATE: "+", Verb.UPDATE: "~", Verb.REMOVE: "-", Verb.ADOPT: "=", Verb.REFUSE: "!", Verb.NOTHING: " "}
-_STYLES = {Verb.CREATE: "green", Verb.UPDATE: "yellow", Verb.REMOVE: "red", Verb.ADOPT: "cyan", Verb.REFUSE: "bold red"}
+_SIGNS = {
+    Verb.CREATE: "+",
+    Verb.UPDATE: "~",
+    Verb.REMOVE: "-",
+    Verb.ADOPT: "=",
+    Verb.HOLD: "!",
+    Verb.REFUSE: "!",
+    Verb.NOTHING: " ",
+}
+_STYLES = {
+    Verb.CREATE: "green",
+    Verb.UPDATE: "yellow",
+    Verb.REMOVE: "red",
+    Verb.ADOPT: "cyan",
+    Verb.HOLD: "bold yellow",
+    Verb.REFUSE: "bold red",
+}
 _WIDEST = 120
 
 
@@ -28,20 +48,22 @@ class Line:
     style: str = ""
 
 
-def plan_lines(plan: Plan, host: Host) -> Iterator[Line]:
-    """Yield what the plan would do: per network the differences and the price, then the steps in their order."""
+def plan_lines(plan: Plan, host: Host, where: Callable[[Path], Position | None] = lambda _: None) -> Iterator[Line]:
+    """Yield what the plan would do: per network the differences and the price, then the steps in their order.
+
+    `where` tells the position of a rule of the file.
+    """
     yield Line(f"topology {plan.topology} on {host.uri}, libvirt {'.'.join(map(str, host.version))}")
     for part in plan.networks:
         if part.verb is not Verb.NOTHING:
             yield Line("")
-            yield from _network_lines(part)
+            yield from _network_lines(part, where)
     if plan.steps:
         yield Line("")
         yield Line("steps, in this order:")
         width = len(str(len(plan.steps)))
         for number, step in enumerate(plan.steps, 1):
-            price = f"  ({step.blinks})" if step.blinks else ""
-            yield Line(f"  {number:>{width}}. {step}{price}")
+            yield Line(f"  {number:>{width}}. {step}{_price(step)}")
     yield Line("")
     yield Line(summary(plan), "bold")
 
@@ -50,10 +72,10 @@ def drift_lines(plan: Plan) -> Iterator[Line]:
     """Yield each difference between file and host with its cause, a line each; nothing where there is none."""
     for part in plan.drifted:
         for drift in part.drifts:
-            what = f"{label(drift.change.path)}: {_values(drift.change)}" if drift.change else ""
+            what = f"{label(drift.change.path)}: {_values(drift.change)}" if drift.change else _guest(drift)
             yield Line(f"{part.name}: {drift.cause}{': ' + what if what else ''}", _STYLES.get(part.verb, ""))
         if part.refusal:
-            yield Line(f"{part.name}: refused: {part.refusal}", "bold red")
+            yield Line(f"{part.name}: {_refusal(part)}", "bold red")
 
 
 def summary(plan: Plan) -> str:
@@ -64,8 +86,9 @@ def summary(plan: Plan) -> str:
     parts = [
         f"{counts[verb]} to {verb}" for verb in (Verb.CREATE, Verb.UPDATE, Verb.REMOVE, Verb.ADOPT) if counts[verb]
     ]
-    if counts[Verb.REFUSE]:
-        parts.append(f"{counts[Verb.REFUSE]} refused")
+    for verb, word in ((Verb.HOLD, "held back"), (Verb.REFUSE, "refused")):
+        if counts[verb]:
+            parts.append(f"{counts[verb]} {word}")
     if counts[Verb.NOTHING]:
         parts.append(f"{counts[Verb.NOTHING]} in sync")
     cut = [guest for part in plan.networks for guest in part.cut if guest.running]
@@ -81,6 +104,10 @@ def report_lines(report: Report) -> Iterator[Line]:
             yield Line(f"failed: {result.step}: {result.message}", "bold red")
         elif result.outcome is Outcome.SKIPPED:
             yield Line(f"skipped: {result.step}, because an earlier step of this network failed", "yellow")
+        elif result.cut is not None and isinstance(result.step.action, Replug):
+            guest = result.step.action
+            name = f"{guest.domain} {guest.target or guest.mac}"
+            yield Line(f"{result.step.network}: {name} was cut off for {result.cut:.2f} s")
     if report.remaining.drifted or report.remaining.steps:
         yield Line("the host still differs from the file:")
         yield from drift_lines(report.remaining)
@@ -92,10 +119,10 @@ def report_lines(report: Report) -> Iterator[Line]:
         yield Line(f"{_count(done, 'step')} done, {failed} failed; the host does not match the file", "bold red")
 
 
-def host_lines(host: Host, leases: dict[str, int]) -> Iterator[Line]:
+def host_lines(host: Host) -> Iterator[Line]:
     """Yield a table of the host's networks."""
     head = ("network", "mode", "state", "autostart", "owner", "bridge", "addresses", "guests", "leases")
-    rows = [_host_row(there, leases.get(name)) for name, there in sorted(host.networks.items())]
+    rows = [_host_row(there) for _, there in sorted(host.networks.items())]
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -104,11 +131,13 @@ def host_lines(host: Host, leases: dict[str, int]) -> Iterator[Line]:
 
 def guest_names(guests: tuple[Guest, ...]) -> str:
     """Return how many guests and who, by domain and interface."""
-    names = ", ".join(f"{guest.domain} {guest.target or guest.mac}" for guest in guests)
+    names = ", ".join(
+        " ".join(part for part in (guest.domain, guest.target or guest.mac, guest.address) if part) for guest in guests
+    )
     return f"{_count(len(guests), 'guest')}: {names}"
 
 
-def _host_row(there: Observed, leases: int | None) -> tuple[str, ...]:
+def _host_row(there: Observed) -> tuple[str, ...]:
     network = there.running or there.config
     kind = ("active" if there.active else "inactive") + ("" if there.persistent else ", transient")
     return (
@@ -120,11 +149,18 @@ def _host_row(there: Observed, leases: int | None) -> tuple[str, ...]:
         (network.bridge.name if network else None) or "-",
         " ".join(ip.address for ip in network.ips) if network and network.ips else "-",
         str(len(there.connected)),
-        "-" if leases is None else str(leases),
+        str(len(there.leases)),
     )
 
 
-def _network_lines(part: NetworkPlan) -> Iterator[Line]:
+def _price(step: Step) -> str:
+    """Return what a step costs, if it costs anything."""
+    if not step.impact:
+        return ""
+    return f"  ({step.impact}: {step.blinks})" if step.blinks else f"  ({step.impact})"
+
+
+def _network_lines(part: NetworkPlan, where: Callable[[Path], Position | None]) -> Iterator[Line]:
     style = _STYLES.get(part.verb, "")
     price = f"impact {part.impact}" if part.impact else ""
     if part.cut:
@@ -135,15 +171,26 @@ def _network_lines(part: NetworkPlan) -> Iterator[Line]:
     for note in part.notes:
         yield Line(f"    {note}")
     if part.refusal:
-        yield Line(f"    refused: {part.refusal}", style)
+        place = where(part.rule) if part.rule else None
+        yield Line(f"    {_refusal(part)}{f' ({place})' if place else ''}", style)
+
+
+def _refusal(part: NetworkPlan) -> str:
+    rule = f"{dotted(part.rule)}: " if part.rule else ""
+    return f"{'held back' if part.verb is Verb.HOLD else 'refused'}: {rule}{part.refusal}"
 
 
 def _drift_lines(drift: Drift) -> Iterator[Line]:
     if drift.change is None:
-        yield Line(f"    {drift.cause}")
+        guest = _guest(drift)
+        yield Line(f"    {drift.cause}{': ' + guest if guest else ''}")
         return
     sign = "+" if drift.change.before is None else "-" if drift.change.after is None else "~"
     yield Line(f"    {sign} {label(drift.change.path)}: {_values(drift.change)}  ({drift.cause})")
+
+
+def _guest(drift: Drift) -> str:
+    return f"{drift.guest.domain} {drift.guest.target or drift.guest.mac}" if drift.guest else ""
 
 
 def _values(change: Change) -> str:

@@ -37,6 +37,8 @@ link add eth4 type veth peer name far4
 """
 """The host's devices that topologies name: bridges of its own, and NICs that lead nowhere."""
 OWNER = "tests"
+NOTHING = {"elsewhere": {"mode": "very-isolated", "state": "absent"}}
+"""A topology of no network; one that names none is taken for a mistake."""
 READS = frozenset(
     {
         *("virConnectOpenAuth", "virConnectClose", "virConnectGetLibVersion", "virConnectListAllNetworks"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.checks import addresses, dhcp, dns, dnsmasq, modes, names, routes, switches, together
+from netreconcile.checks import addresses, allowed, dhcp, dns, dnsmasq, modes, names, routes, switches, together
 from netreconcile.checks.needs import requirements
 
 if TYPE_CHECKING:
@@ -29,3 +29,4 @@ def check(topology: Topology) -> Iterator[Problem]:
                 for finding in rules.findings(name, network):
                     yield finding.problem(name, active=network.state == "active")
     yield from together.problems(topology)
+    yield from allowed.problems(topology)

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from netreconcile.commands.execute import execute
 from netreconcile.commands.output import warn
-from netreconcile.commands.session import host
+from netreconcile.commands.session import host, planner
 from netreconcile.loader import load
-from netreconcile.plan import plan
 
 if TYPE_CHECKING:
     import argparse
@@ -19,4 +18,4 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
     with host(options, readonly=False) as connection:
-        return execute(options, connection, lambda found: plan(loaded.topology, found, take_over=options.take_over))
+        return execute(options, connection, loaded, planner(options))

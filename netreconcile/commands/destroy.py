@@ -17,4 +17,4 @@ def run(options: argparse.Namespace) -> int:
     """Stop and undefine every network that carries the topology's mark, and no other."""
     loaded = load(options.topology)
     with host(options, readonly=False) as connection:
-        return execute(options, connection, lambda found: removal(loaded.topology.name, found))
+        return execute(options, connection, loaded, removal)

@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     if options.verbose:
         warn(loaded.warnings)
     with host(options, readonly=True) as connection:
-        result, there = planned(connection, lambda found: plan(loaded.topology, found))
+        result, there = planned(connection, loaded.topology, plan)
     if options.output == "json":
         show_json(plan_document(result, there))
     else:

@@ -17,30 +17,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netreconcile.actions import Step
+    from netreconcile.commands.session import Planner
     from netreconcile.host import Connection
-    from netreconcile.observed import Host
+    from netreconcile.loader import Loaded
     from netreconcile.plan import Plan
 
 
-def execute(options: argparse.Namespace, connection: Connection, make: Callable[[Host], Plan]) -> int:
+def execute(options: argparse.Namespace, connection: Connection, loaded: Loaded, make: Planner) -> int:
     """Return 0 if the host matches in the end, 3 if part of the plan was refused, 1 if anything else is left.
 
     Raises Refused, before anything is done, where consent is missing.
     """
-    as_json = options.output == "json"
-    plan, there = planned(connection, make)
+    as_json, topology = options.output == "json", loaded.topology
+    plan, there = planned(connection, topology, make)
     if not plan.steps and not plan.refused:
         show_json(plan_document(plan, there)) if as_json else tell(summary(plan))
         return 0
     if not as_json:
-        show(plan_lines(plan, there))
+        show(plan_lines(plan, there, loaded.source.position))
     if plan.needs_consent and not options.allow_disruption:
         _ask(plan)
     if not plan.steps:
         if as_json:
             show_json(plan_document(plan, there))
         return Refused.exit_code
-    report = apply(connection, plan, lambda: planned(connection, make)[0], _progress(len(plan.steps)))
+    report = apply(connection, plan, lambda: planned(connection, topology, make)[0], _progress(len(plan.steps)))
     show_json(report_document(plan, report, there)) if as_json else show(report_lines(report), aside=True)
     if report.verified:
         return 0

@@ -18,9 +18,8 @@ def run(options: argparse.Namespace) -> int:
     with host(options, readonly=True) as connection:
         there = connection.read()
         there = connection.read_guests(there, there.networks)
-        leases = {name: connection.leases(name) for name, item in there.networks.items() if item.active}
     if options.output == "json":
-        show_json(host_document(there, leases))
+        show_json(host_document(there))
     else:
-        show(host_lines(there, {name: len(items) for name, items in leases.items()}))
+        show(host_lines(there))
     return 0

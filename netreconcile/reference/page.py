@@ -9,7 +9,7 @@ import yaml
 
 from netreconcile import scalars
 from netreconcile.checks.finding import listed
-from netreconcile.model import Element, ModeName, Network, Topology
+from netreconcile.model import Element, ModeName, Network, Policy, Topology
 from netreconcile.reference import wording
 from netreconcile.reference.keys import Key, Place, keys, places
 from netreconcile.reference.texts import SPELLINGS
@@ -44,8 +44,9 @@ networks:
 {top_level}
 
 **Several files.** Files and directories named together make one topology. `version` and `name` need to stand in one
-of them only; `defaults` may stand in one of them, and counts for all. An editor sees one file at a time: it doesn't
-miss what may stand in another file, which is `version`, `name`, and a network's `mode`. `netreconcile validate` does.
+of them only; `policy` and `defaults` may stand in one of them, and count for all. An editor sees one file at a time: it
+doesn't miss what may stand in another file, which is `version`, `name`, and a network's `mode`. `netreconcile validate`
+does.
 
 **Left out, and null.** The file is the whole truth about the networks it names: a key left out means "not there".
 The exceptions are what libvirt chooses itself, where left out means "keep what libvirt chose"; the tables below say
@@ -105,13 +106,19 @@ _KINDS = {bool: "truth value", int: "number", str: "text"}
 def reference_page() -> str:
     """Return the page in Markdown."""
     introduction = _INTRODUCTION.format(top_level=_top_level(), scalars=_scalars(), modes=_modes())
-    return "\n".join([introduction, *(_section(element) for element in places())])
+    return "\n".join([introduction, _policy(), *(_section(element) for element in places())])
 
 
 def _top_level() -> str:
     rows = [(f"`{key.name}`", "yes" if key.required else "", key.doc) for key in keys(Topology)]
-    rows.insert(2, ("`defaults`", "", "What every network has that doesn't say otherwise."))
+    rows.insert(3, ("`defaults`", "", "What every network has that doesn't say otherwise."))
     return _table(("key", "needed", "meaning"), rows)
+
+
+def _policy() -> str:
+    """Return the section about rules for plans, which have no place in libvirt's XML."""
+    rows = [(f"`{key.name}`", _kind(key), _meaning(key)) for key in keys(Policy)]
+    return f"## `policy`\n\n{inspect.getdoc(Policy)}\n\n{_table(('key', 'value', 'meaning'), rows)}\n"
 
 
 def _scalars() -> str:
@@ -148,7 +155,7 @@ def _row(key: Key, element: type[Element]) -> tuple[str, ...]:
         key.doc,
         f"Works only in mode {listed(tuple(f'`{mode}`' for mode in modes), 'or')}." if modes else "",
         wording.since(key),
-        "Example: " + ", ".join(f"`{key.name}: {_flow(item)}`" for item in key.examples) + "." if key.examples else "",
+        _examples(key),
     )
     paths = "<br>".join(f"`{path}`" for path in wording.xml(key, element))
     cost = wording.cost(key, element)
@@ -162,6 +169,15 @@ def _row(key: Key, element: type[Element]) -> tuple[str, ...]:
         paths or (f"as `{key.short_for}`" if key.short_for else "beside it"),
         cost or "as its meaning says",
     )
+
+
+def _meaning(key: Key) -> str:
+    return " ".join(part for part in (key.doc, _examples(key)) if part)
+
+
+def _examples(key: Key) -> str:
+    shown = ", ".join(f"`{key.name}: {_flow(item)}`" for item in key.examples)
+    return f"Example: {shown}." if shown else ""
 
 
 def _kind(key: Key) -> str:

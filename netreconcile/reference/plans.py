@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import Any, get_args
 
-from netreconcile.actions import Action, Command, Define, Impact, SetAutostart, Update
+from netreconcile.actions import Action, Command, Define, Impact, Replug, SetAutostart, Update
 from netreconcile.apply import Outcome
 from netreconcile.binding import Section
 from netreconcile.document import FORMAT_VERSION
-from netreconcile.plan import Cause, Verb
+from netreconcile.drift import Cause
+from netreconcile.plan import Verb
 
 Schema = dict[str, Any]
 
@@ -70,6 +71,7 @@ def _network() -> Schema:
                                  "remove."),
         "notes": {"type": "array", "items": {"type": "string"}, "description": "Remarks for people."},
         "refusal": {"type": ["string", "null"], "description": "Why nothing is done to it although it differs."},
+        "rule": {"type": ["string", "null"], "description": "The path of the rule in the file that forbids it."},
     }  # fmt: skip
 
 
@@ -81,11 +83,18 @@ def _drift() -> Schema:
         "before": {"description": "The host's value, null where it isn't there."},
         "after": {"description": "The file's value, null where it isn't there."},
     }  # fmt: skip
+    guest = {
+        "guest": {"allOf": [{"$ref": "#/definitions/guest"}], "description": "Who of the network's guests it is about."}
+    }
     return {
-        "description": "One difference; without a path it is about the network as a whole.",
+        "description": "One difference; without a path or a guest it is about the network as a whole.",
         "if": {"required": ["path"]},
         "then": _object({"cause": cause, **change}),
-        "else": _object({"cause": cause}),
+        "else": {
+            "if": {"required": ["guest"]},
+            "then": _object({"cause": cause, **guest}),
+            "else": _object({"cause": cause}),
+        },
     }
 
 
@@ -93,9 +102,12 @@ def _guest() -> Schema:
     return {
         "domain": _text("The domain's name."),
         "mac": _text("The MAC address of its interface."),
-        "target": {"type": ["string", "null"], "description": "The host's end of the cable, such as vnet0, if known."},
+        "target": _target(),
         "running": _truth("The domain runs now."),
         "by_bridge": _truth("The domain names the bridge instead of the network."),
+        "plugged": _truth("It has a link; somebody's restart of the network cut off a running guest that has none."),
+        "reachable": _truth("Its domain is known, and can be plugged back in; else only its port is known."),
+        "address": {"type": ["string", "null"], "description": "The address that it has by DHCP, if any."},
     }
 
 
@@ -124,11 +136,20 @@ def _result() -> Schema:
     return {
         "outcome": _words(Outcome, "What became of the step; after a failure the rest of its network is skipped."),
         "message": _text("libvirt's message where the step failed, or a remark, or empty."),
+        "cut_seconds": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "description": "How long a guest that was plugged back in had no link, null where nobody was cut off.",
+        },
     }
 
 
 def _text(description: str) -> Schema:
     return {"type": "string", "description": description}
+
+
+def _target() -> Schema:
+    return {"type": ["string", "null"], "description": "The host's end of the cable, such as vnet0, if known."}
 
 
 def _truth(description: str) -> Schema:
@@ -171,5 +192,11 @@ _DETAILS: dict[type[Any], Schema] = {
         "xml": _text("The element as it is sent."),
     },
     SetAutostart: {"enabled": _truth("The network starts with the host from now on.")},
+    Replug: {
+        "domain": _text("The domain's name."),
+        "mac": _text("The MAC address of its interface."),
+        "target": _target(),
+        "by_bridge": _truth("The domain names the bridge, and gets the network's present one."),
+    },
 }
 """What a step tells about its action, besides what all steps tell."""

@@ -12,7 +12,7 @@ import inspect
 from typing import Any
 
 from netreconcile.checks.finding import listed
-from netreconcile.model import Element, Network, Topology
+from netreconcile.model import Element, Network, Policy, Topology
 from netreconcile.reference import rules, wording
 from netreconcile.reference.keys import Key, keys, places
 from netreconcile.reference.texts import RANGE, SPELLINGS, Spelling, truth
@@ -25,6 +25,7 @@ _TRUTH = Spelling("truth", "true or false, yes or no, on or off", truth())
 
 def topology_schema() -> Schema:
     """Return the schema of a topology file."""
+    elements: list[type[Element]] = [Policy, *places()]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "netreconcile topology",
@@ -35,7 +36,7 @@ def topology_schema() -> Schema:
         "additionalProperties": False,
         "allOf": rules.top_level(),
         "definitions": {
-            **{element.__name__: _element(element) for element in places()},
+            **{element.__name__: _element(element) for element in elements},
             **{item.name: _text(item) for item in (*SPELLINGS.values(), RANGE, _TRUTH)},
             "rules": {"description": "What libvirt takes together, and in which mode.", "allOf": rules.network()},
         },
@@ -43,11 +44,12 @@ def topology_schema() -> Schema:
 
 
 def _top_level() -> Schema:
-    version, name, networks = keys(Topology)
+    version, name, policy, networks = keys(Topology)
     network = {"anyOf": [_reference(Network), {"type": "null"}]}
     return {
         "version": {"description": version.doc, "enum": [*version.choices, None], "default": version.choices[0]},
         "name": {"description": name.doc, **_leaf(name, required=False), "examples": list(name.examples)},
+        "policy": {"description": policy.doc, "anyOf": [_reference(Policy), {"type": "null"}]},
         "defaults": {"description": "What every network has that doesn't say otherwise.", **network},
         "networks": {
             "description": networks.doc,
@@ -132,6 +134,8 @@ def _leaf(key: Key, *, required: bool) -> Schema:
 
 
 def _description(key: Key, element: type[Element]) -> str:
+    if element not in places():
+        return key.doc
     modes, default, cost = wording.modes(key, element), wording.default(key), wording.cost(key, element)
     facts = [
         f"Default: {default}." if default else "",

@@ -17,6 +17,7 @@ from netreconcile.actions import Impact, Start, Step, Stop, Undefine
 from netreconcile.errors import LibvirtFailed
 from netreconcile.host import connect
 from netreconcile.lab import Lab
+from tests.conftest import NOTHING
 
 if TYPE_CHECKING:
     from tests.conftest import LabHost
@@ -119,7 +120,7 @@ def test_show_tells_what_the_host_has(host: LabHost) -> None:
     host.define(UNREADABLE)
     rows = {line.split()[0]: line.split()[1:] for line in host.run("show").out.splitlines()}
     assert rows["t"] == ["open", "active", "yes", "tests", "virbr-t", "10.1.0.1/24", "0", "0"]
-    assert rows["foreign"] == ["isolated", "inactive", "no", "-", "virbr-f", "10.9.0.1/24", "0", "-"]
+    assert rows["foreign"] == ["isolated", "inactive", "no", "-", "virbr-f", "10.9.0.1/24", "0", "0"]
     assert rows["broken"][:2] == ["unreadable", "inactive"]
     found = {item["name"]: item for item in host.run("show", "-o", "json").json["networks"]}
     assert found["t"]["owner"] == "tests"
@@ -229,7 +230,7 @@ def test_a_network_of_another_topology_is_left_alone_unless_taken_over(host: Lab
     assert host.interface("virbr-t") == device
     assert host.drifted({"t": OPEN}, name="second") == ()
     assert host.apply({"t": OPEN}, name="first").code == 3
-    assert host.apply({}, name="first").code == 0
+    assert host.apply(NOTHING, name="first").code == 0
     assert host.interface("virbr-t") == device
 
 
@@ -238,7 +239,7 @@ def test_nothing_foreign_is_written(host: LabHost) -> None:
     host.define(f"<network><name>theirs</name><metadata>{THEIRS}</metadata></network>")
     host.connection.networkCreateXML("<network><name>passing</name></network>")
     before = {name: host.snapshot(name) for name in host.names()}
-    for networks in ({"t": OPEN}, {"t": {**OPEN, "mtu": 1400}}, {}, {"t": WIRE}):
+    for networks in ({"t": OPEN}, {"t": {**OPEN, "mtu": 1400}}, NOTHING, {"t": WIRE}):
         host.applied(networks)
     host.run("destroy", host.file({}))
     assert {name: host.snapshot(name) for name in before} == before

@@ -14,6 +14,7 @@ import pytest
 from netreconcile.binding import bindings
 from netreconcile.loader import load
 from netreconcile.model import Element, Network
+from tests.conftest import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -447,12 +448,16 @@ def test_protection_outlives_the_entry(host: LabHost) -> None:
     before = host.interface(BRIDGE)
     host.applied({"t": {**OPEN, "protect": True}})
     check_idle(host, {"t": {**OPEN, "protect": True}})
-    for networks in ({}, {"t": {**OPEN, "protect": True, "state": "inactive"}}, {"t": {**OPEN, "state": "absent"}}):
+    for networks in (
+        NOTHING,
+        {"t": {**OPEN, "protect": True, "state": "inactive"}},
+        {"t": {**OPEN, "state": "absent"}},
+    ):
         ran = host.apply(networks)
         assert (ran.code, host.interface(BRIDGE)) == (3, before), ran
         assert "protected" in ran.out
     host.applied({"t": OPEN})
-    host.applied({})
+    host.applied(NOTHING)
     assert host.names() == set()
 
 

@@ -1,164 +1,184 @@
-"""Guests: who is connected is named, a change that cuts somebody off needs consent, and a live one cuts nobody off."""
+"""Guests that run: nobody is cut off without consent, and whoever was cut off is plugged back in."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lxml import etree
 
+from netreconcile.apply import Report, apply
+from netreconcile.host import connect
+from netreconcile.interfaces import interfaces, mac_of
 from netreconcile.lab import Lab, programs
+from netreconcile.loader import load
+from netreconcile.plan import concerned, plan
+from tests.conftest import NOTHING, LabHost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Generator, Iterator, Mapping
     from pathlib import Path
 
-    from tests.conftest import LabHost
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
+
+pytestmark = pytest.mark.guests
 
 Said = dict[str, Any]
-OPEN: Said = {"mode": "open", "bridge": "virbr-t", "ips": [{"address": "10.1.0.1/24"}]}
-POOL: Said = {"mode": "passthrough", "forward": {"interfaces": ["eth1", "eth2"]}}
-CHANGED: Said = {**OPEN, "mtu": 1400}
-LIVE: Said = {**OPEN, "dns": {"hosts": [{"ip": "10.1.0.9", "hostnames": ["a"]}]}}
-MAC = "52:54:00:00:00:11"
+Networks = dict[str, Said]
+
+GROUPS: Said = {"portgroups": [{"name": "fast"}, {"name": "slow"}]}
+NAT: Said = {
+    "mode": "nat",
+    "bridge": {"name": "virbr-n", "stp": False},
+    "ips": [{"address": "10.11.0.1/24", "dhcp": {"ranges": ["10.11.0.100-10.11.0.200"]}}],
+    **GROUPS,
+}
+ISOLATED: Said = {
+    "mode": "isolated",
+    "bridge": {"name": "virbr-i", "stp": False},
+    "ips": [{"address": "10.12.0.1/24"}],
+}
+WIRE: Said = {"mode": "very-isolated", "bridge": {"name": "virbr-w", "stp": False}}
+NETWORKS: Networks = {"nat": NAT, "isolated": ISOLATED, "wire": WIRE}
+
+BY_NAME = (
+    "<interface type='network'><mac address='{mac}'/><source network='{to}'{group}/><model type='virtio'/></interface>"
+)
+BY_BRIDGE = "<interface type='bridge'><mac address='{mac}'/><source bridge='{to}'/><model type='virtio'/></interface>"
 DOMAIN = """
 <domain type='qemu'>
   <name>{name}</name>
-  <memory unit='MiB'>32</memory>
+  <memory unit='MiB'>16</memory>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
-  <devices>
-    <interface type='{kind}'>
-      <mac address='{mac}'/>
-      <source {source}/>
-      <model type='virtio'/>
-    </interface>
-  </devices>
+  <devices>{interfaces}</devices>
 </domain>
 """
-PORT = """
-<networkport>
-  <uuid>a1f0c5c8-3ab7-4f6e-8f0f-7d3c3a6c7f08</uuid>
-  <owner><name>guest</name><uuid>a1f0c5c8-3ab7-4f6e-8f0f-7d3c3a6c7f09</uuid></owner>
-  <mac address='52:54:00:00:00:11'/>
-</networkport>
-"""
 
 
-def domain(name: str, source: str = "network='t'", kind: str = "network") -> str:
-    return DOMAIN.format(name=name, kind=kind, source=source, mac=MAC)
+def by_name(number: int, network: str, group: str = "") -> str:
+    return BY_NAME.format(mac=mac(number), to=network, group=f" portgroup='{group}'" if group else "")
 
 
-def connected(host: LabHost) -> None:
-    """Take a port of the network, as libvirt's QEMU driver does for a guest that starts."""
-    host.network("t").portCreateXML(PORT)
+def by_bridge(number: int, bridge: str) -> str:
+    return BY_BRIDGE.format(mac=mac(number), to=bridge)
 
 
-def refused(host: LabHost, networks: dict[str, Said], *arguments: str) -> str:
-    """Fail unless the apply ends with 3 before it calls anything that writes; return what it said."""
-    host.forget_calls()
-    ran = host.apply(networks, *arguments)
-    assert ran.code == 3, ran
-    assert host.writes() == []
-    return ran.out + ran.err
+def mac(number: int) -> str:
+    return f"52:54:00:00:02:{number:02x}"
 
 
-# -- ports, which need no guest
+GUESTS = {
+    "web": by_name(1, "nat", "fast"),
+    "straight": by_bridge(2, "virbr-n"),
+    "paused": by_name(3, "isolated"),
+    "router": by_name(4, "nat") + by_name(5, "isolated"),
+    "twin": by_name(1, "wire"),  # the MAC address of web
+    "double": by_name(6, "wire") + by_name(7, "wire"),
+    "mixed": by_bridge(8, "virbr-i"),
+}
+"""The domains that run, and their interfaces."""
+LATER = DOMAIN.format(name="later", interfaces=by_name(9, "nat"))
+"""The domain that doesn't run."""
 
 
-@pytest.mark.parametrize(
-    ("networks", "impact"),
-    [
-        pytest.param({"t": CHANGED}, "restart", id="restart"),
-        pytest.param({"t": {**OPEN, "state": "inactive"}}, "remove", id="stop"),
-        pytest.param({}, "remove", id="remove"),
-    ],
-)
-def test_cutting_a_guest_off_needs_consent(host: LabHost, networks: dict[str, Said], impact: str) -> None:
-    host.applied({"t": OPEN})
-    connected(host)
-    plan = host.planned(networks)
-    assert (plan["impact"], plan["needs_consent"]) == (impact, True)
-    assert [guest["domain"] for guest in plan["networks"][0]["guests"]] == ["guest"]
-    said = refused(host, networks)
-    assert f"this plan cuts off 1 guest: guest {MAC}; --allow-disruption permits it. Nothing was changed." in said
-    assert len(host.network("t").listAllPorts()) == 1
-    host.applied(networks, "--allow-disruption")
-    assert host.drifted(networks) == ()
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """An interface of a running domain, and the bridge that its tap hangs on."""
+
+    domain: str
+    mac: str
+    target: str
+    network: str | None
+    bridge: str | None
+    group: str
+    master: str | None
 
 
-def test_destroy_needs_consent_too(host: LabHost) -> None:
-    host.applied({"t": OPEN})
-    connected(host)
-    file = host.file({})
-    host.forget_calls()
-    assert host.run("destroy", file).code == 3
-    assert host.writes() == []
-    assert host.run("destroy", file, "--allow-disruption").code == 0
-    assert host.names() == set()
+class GuestHost(LabHost):
+    """A host with running guests."""
+
+    def links(self) -> dict[str, dict[str, Any]]:
+        """Return the network devices of the host by name."""
+        ran = self.lab.run("ip", "-j", "link", capture_output=True, check=True)
+        return {link["ifname"]: link for link in json.loads(ran.stdout)}
+
+    def plugs(self) -> dict[tuple[str, str], Plug]:
+        """Return the interfaces of running domains by domain and MAC address."""
+        links = self.links()
+        return {(plug.domain, plug.mac): plug for plug in self._plugs(links)}
+
+    def _plugs(self, links: Mapping[str, Mapping[str, Any]]) -> Iterator[Plug]:
+        for domain in self.connection.listAllDomains():
+            if not domain.isActive():
+                continue
+            xml = domain.XMLDesc()
+            groups = _portgroups(xml)
+            for item in interfaces(domain.name(), xml):
+                target = item.guest.target
+                master = links[target].get("master") if target in links else None
+                group = groups.get(item.guest.mac, "")
+                yield Plug(domain.name(), item.guest.mac, target, item.network, item.bridge, group, master)
+
+    def plugged(self) -> bool:
+        """Return whether every running guest hangs on its bridge, and holds a port where it names the network."""
+        links = self.links()
+        plugs = list(self._plugs(links))
+        for plug in plugs:
+            bridge = plug.bridge or self.running(plug.network or "").bridge.name
+            if plug.master != bridge or "UP" not in links[plug.target]["flags"]:
+                return False
+        named = [plug.network for plug in plugs if plug.network]
+        ports = {name: len(self.network(name).listAllPorts()) for name in set(named)}
+        return all(named.count(name) == count for name, count in ports.items())
+
+    def reset(self) -> None:
+        """Every guest of `GUESTS` runs on the networks of `NETWORKS`, plugged in."""
+        self.remove_guests()
+        self.clear()
+        self.applied(NETWORKS)
+        for name, devices in GUESTS.items():
+            self.connection.createXML(DOMAIN.format(name=name, interfaces=devices))
+        self.connection.lookupByName("paused").suspend()
+        self.connection.defineXML(LATER)
+
+    def remove_guests(self) -> None:
+        """No domain is left."""
+        for domain in self.connection.listAllDomains():
+            persistent = bool(domain.isPersistent())
+            if domain.isActive():
+                domain.destroy()
+            if persistent:
+                domain.undefine()
+
+    def restart(self, name: str) -> None:
+        """Restart a network as somebody does who doesn't know about guests."""
+        network = self.network(name)
+        network.destroy()
+        network.create()
+
+    def taps(self, network: str) -> dict[str, str]:
+        """Return the taps of a network's guests, those plugged into its bridge by name too, by `domain tap`."""
+        bridge = self.config(network).bridge.name
+        return {
+            f"{plug.domain} {plug.target}": plug.mac
+            for plug in self.plugs().values()
+            if plug.network == network or plug.bridge == bridge
+        }
 
 
-@pytest.mark.parametrize(
-    "said", [pytest.param(LIVE, id="live"), pytest.param({**OPEN, "autostart": False}, id="autostart")]
-)
-def test_what_cuts_nobody_off_needs_no_consent(host: LabHost, said: Said) -> None:
-    host.applied({"t": OPEN})
-    connected(host)
-    plan = host.planned({"t": said})
-    assert plan["needs_consent"] is False
-    host.applied({"t": said})
-    assert len(host.network("t").listAllPorts()) == 1
-
-
-def test_a_guest_makes_many_live_updates_better_than_a_restart(host: LabHost) -> None:
-    hosts = [{"mac": f"52:54:00:00:01:{number}", "ip": f"10.1.0.{number}"} for number in range(10, 35)]
-    host.applied({"t": OPEN})
-    connected(host)
-    many = {"t": {**OPEN, "ips": [{"address": "10.1.0.1/24", "dhcp": {"hosts": hosts}}]}}
-    assert host.planned(many)["impact"] == "live"
-    host.applied(many)
-    assert len(host.network("t").listAllPorts()) == 1
-
-
-def test_protection_counts_more_than_consent(host: LabHost) -> None:
-    host.applied({"t": {**OPEN, "protect": True}})
-    connected(host)
-    for networks in ({"t": {**CHANGED, "protect": True}}, {"t": {**OPEN, "protect": True, "state": "inactive"}}, {}):
-        assert "protected" in refused(host, networks, "--allow-disruption")
-    host.applied({"t": {**LIVE, "protect": True}})
-    assert len(host.network("t").listAllPorts()) == 1
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        pytest.param({**POOL, "forward": {"interfaces": ["eth1", "eth2", "eth3"]}}, id="live"),
-        pytest.param({**POOL, "portgroups": [{"name": "p"}]}, id="portgroup"),
-        pytest.param({**POOL, "trust_guest_rx_filters": True}, id="restart"),
-    ],
-)
-def test_a_pool_in_use_is_not_touched(host: LabHost, said: Said) -> None:
-    """After any live change or restart libvirt would hand out eth1 a second time."""
-    host.applied({"t": POOL})
-    connected(host)
-    before = host.snapshot("t")
-    text = refused(host, {"t": said}, "--allow-disruption")
-    assert "guest" in text
-    assert "libvirt forget who uses what" in text
-    assert host.snapshot("t") == before
-    host.network("t").listAllPorts()[0].delete()
-    host.applied({"t": said})
-
-
-@pytest.mark.parametrize("networks", [{}, {"t": {**POOL, "state": "inactive"}}], ids=["remove", "stop"])
-def test_a_pool_in_use_goes_with_consent(host: LabHost, networks: dict[str, Said]) -> None:
-    host.applied({"t": POOL})
-    connected(host)
-    refused(host, networks)
-    host.applied(networks, "--allow-disruption")
-
-
-# -- real guests
+def _portgroups(xml: str) -> dict[str, str]:
+    """Return the portgroups that a domain's interfaces name, by MAC address."""
+    groups = {}
+    for item in etree.fromstring(xml.encode()).findall("devices/interface"):
+        source = item.find("source")
+        groups[mac_of(item)] = source.get("portgroup", "") if source is not None else ""
+    return groups
 
 
 @pytest.fixture(scope="module")
@@ -174,66 +194,431 @@ def guests_lab() -> Iterator[Lab]:
 
 
 @pytest.fixture
-def guests(guests_lab: Lab, host: LabHost, tmp_path: Path) -> Iterator[LabHost]:
-    """A host with QEMU, without domains and networks before and after the test."""
-    there = type(host)(guests_lab, tmp_path)
+def guests(guests_lab: Lab, tmp_path: Path) -> Iterator[GuestHost]:
+    """A host where every guest of `GUESTS` runs, plugged in; those that the test before left so are used again."""
+    there = GuestHost(guests_lab, tmp_path)
+    running = {domain.name() for domain in there.connection.listAllDomains()}
+    ready = running == {*GUESTS, "later"} and there.apply(NETWORKS, "--allow-disruption").code == 0
+    if not ready or there.names() != NETWORKS.keys() or not there.plugged() or there.drifted(NETWORKS):
+        there.reset()
+    assert there.plugged()
+    there.forget_calls()
     yield there
-    for found in there.connection.listAllDomains():
-        persistent = bool(found.isPersistent())
-        if found.isActive():
-            found.destroy()
-        if persistent:
-            found.undefine()
-    there.clear()
     there.connection.close()
 
 
-def taps(host: LabHost) -> list[str]:
-    """Return the devices that are plugged into the bridge."""
-    ran = host.lab.run("ip", "-j", "link", "show", "master", "virbr-t", capture_output=True, check=True)
-    return [link["ifname"] for link in json.loads(ran.stdout or "[]")]
+def changed(**more: Said) -> Networks:
+    """Return the networks with some changed."""
+    return {name: {**said, **more.get(name, {})} for name, said in NETWORKS.items()}
 
 
-@pytest.mark.guests
-@pytest.mark.parametrize(("kind", "source"), [("network", "network='t'"), ("bridge", "bridge='virbr-t'")])
-def test_a_running_guest_is_named_and_kept(guests: LabHost, kind: str, source: str) -> None:
-    guests.applied({"t": OPEN})
-    guests.connection.createXML(domain("web", source, kind))
-    (tap,) = taps(guests)
+def sources(host: GuestHost) -> dict[tuple[str, str], tuple[str | None, str | None, str]]:
+    """Return what each interface names as its source."""
+    return {key: (plug.network, plug.bridge, plug.group) for key, plug in host.plugs().items()}
 
-    guests.applied({"t": LIVE})
-    assert taps(guests) == [tap]
-    for networks in ({"t": {**LIVE, "mtu": 1400}}, {}):
-        plan = guests.planned(networks)
-        assert plan["needs_consent"] is True
-        (guest,) = plan["networks"][0]["guests"]
-        assert (guest["domain"], guest["mac"], guest["target"], guest["running"]) == ("web", MAC, tap, True)
-        assert f"this plan cuts off 1 guest: web {tap}" in refused(guests, networks)
-    assert taps(guests) == [tap]
 
-    row = next(line for line in guests.run("show").out.splitlines() if line.startswith("t "))
-    assert row.split()[-2:] == ["1", "0"]
-    guests.applied({}, "--allow-disruption")
+def refused(host: GuestHost, networks: Networks, *arguments: str) -> str:
+    """Fail unless the apply ends with 3 before it calls anything that writes; return what it said."""
+    host.forget_calls()
+    ran = host.apply(networks, *arguments)
+    assert ran.code == 3, ran
+    assert host.writes() == []
+    assert host.plugged()
+    return ran.out + ran.err
+
+
+# -- restarts
+
+
+@pytest.mark.parametrize(
+    ("networks", "restarted"),
+    [
+        pytest.param(changed(nat={"mtu": 1400}), {"nat"}, id="nat"),
+        pytest.param(changed(isolated={"mtu": 1400}), {"isolated"}, id="isolated"),
+        pytest.param(changed(wire={"mtu": 1400}), {"wire"}, id="very-isolated"),
+        pytest.param(changed(nat={"mode": "route"}), {"nat"}, id="mode"),
+        pytest.param(changed(nat={"bridge": {"name": "virbr-x", "stp": False}}), {"nat"}, id="bridge-name"),
+        pytest.param(changed(wire={"uuid": "a1f0c5c8-3ab7-4f6e-8f0f-7d3c3a6c7f01"}), {"wire"}, id="uuid"),
+        pytest.param(
+            changed(nat={"bridge": ISOLATED["bridge"]}, isolated={"bridge": NAT["bridge"]}),
+            {"nat", "isolated"},
+            id="exchange-of-bridges",
+        ),
+    ],
+)
+def test_after_a_restart_every_guest_is_plugged_in_again(
+    guests: GuestHost, networks: Networks, restarted: set[str]
+) -> None:
+    before, uuids = sources(guests), {name: guests.network(name).UUIDString() for name in networks}
+    cut_off = {name: guests.taps(name) for name in restarted}
+    names = {guest for taps in cut_off.values() for guest in taps}
+    bridges = {name: guests.config(name).bridge.name or "" for name in networks}
+    devices = {bridge: guests.interface(bridge) for bridge in bridges.values()}
+
+    said = refused(guests, networks)
+    assert f"this plan cuts off {len(names)} guests: " in said
+    assert all(name in said for name in names)
+
+    ran = guests.applied(networks, "--allow-disruption", "-o", "json").plan
+    assert guests.plugged()
+    assert ran["verified"]
+    told = {f"{step['domain']} {step['target']}": step for step in ran["steps"] if step["action"] == "Replug"}
+    assert told.keys() == names
+    assert all(step["outcome"] == "done" and step["cut_seconds"] > 0 for step in told.values())
+
+    renamed = {bridges[name]: guests.config(name).bridge.name for name in restarted}
+    assert sources(guests) == {
+        key: (network, renamed.get(bridge or "", bridge), group) for key, (network, bridge, group) in before.items()
+    }
+    for name in networks:
+        assert (guests.network(name).UUIDString() == uuids[name]) == ("uuid" not in networks[name])
+        if name not in restarted:
+            assert guests.interface(bridges[name]) == devices[bridges[name]]
+    assert guests.drifted(networks) == ()
+
+
+def test_the_report_says_how_long_each_guest_was_cut_off(guests: GuestHost) -> None:
+    taps = guests.taps("wire")
+    ran = guests.applied(changed(wire={"mtu": 1400}), "--allow-disruption")
+    for name in taps:
+        assert f"wire: {name} was cut off for " in ran.err
+
+
+def test_nothing_comes_between_the_stop_of_a_network_and_its_guests_return(guests: GuestHost) -> None:
+    plan = guests.planned(changed(nat={"mtu": 1400}, wire={"mtu": 1400}))
+    for name in ("nat", "wire"):
+        own = [(at, step["action"]) for at, step in enumerate(plan["steps"]) if step["network"] == name]
+        (stop,) = (at for at, action in own if action == "Stop")
+        after = [action for at, action in own if at > stop]
+        assert after == ["Start", *["Replug"] * (len(after) - 1)]
+        assert [step["network"] for step in plan["steps"][stop : stop + 1 + len(after)]] == [name] * (1 + len(after))
+
+
+def test_a_guest_that_is_gone_in_the_meantime_is_no_failure(guests: GuestHost) -> None:
+    report = carried_out(
+        guests, changed(wire={"mtu": 1400}), lambda: guests.connection.lookupByName("double").destroy()
+    )
+    assert report.verified
+    assert {result.message for result in report.results if "double" in str(result.step)} == {"it is gone meanwhile"}
+    assert guests.plugged()
+
+
+def test_an_interface_that_was_moved_in_the_meantime_stays_where_its_owner_put_it(guests: GuestHost) -> None:
+    domain = guests.connection.lookupByName("twin")
+    report = carried_out(
+        guests, changed(wire={"mtu": 1400}), lambda: domain.updateDeviceFlags(by_name(1, "isolated"), 1)
+    )
+    assert report.verified
+    assert guests.plugs()["twin", mac(1)].network == "isolated"
+    assert guests.plugged()
+    domain.destroy()
+
+
+def test_a_guest_that_can_not_be_plugged_in_is_an_error_and_the_others_are_plugged_in(guests: GuestHost) -> None:
+    tap = guests.plugs()["web", mac(1)].target
+    guests.lab.run("ip", "link", "delete", tap, check=True)
+    ran = guests.apply(changed(nat={"mtu": 1400}), "--allow-disruption")
+    assert ran.code == 1
+    assert f"failed: nat: plug web {tap} back in: " in ran.err
+    assert f"ip link set {tap} master virbr-n" in ran.err
+    guests.connection.lookupByName("web").destroy()
+    assert guests.plugged()
+    assert guests.drifted(changed(nat={"mtu": 1400})) == ()
+
+
+def carried_out(host: GuestHost, networks: Networks, meanwhile: Callable[[], object]) -> Report:
+    """Return the report on an apply; something else happens between plan and apply."""
+    topology = load([host.file(networks)]).topology
+    with connect(host.uri, readonly=False) as connection:
+
+        def read() -> Host:
+            there = connection.read()
+            return connection.read_guests(there, concerned(topology, there))
+
+        def planned() -> Plan:
+            return plan(topology, read())
+
+        found = planned()
+        meanwhile()
+        return apply(connection, found, planned, lambda *_: None)
+
+
+# -- live changes
+
+
+def test_a_live_change_cuts_nobody_off(guests: GuestHost) -> None:
+    """A client with a TCP connection to the bridge's address hangs on each bridge, besides the guests."""
+    with talk(guests, "virbr-n", "10.11.0") as nat, talk(guests, "virbr-i", "10.12.0") as isolated:
+        for networks in live_changes():
+            before, bridges = guests.plugs(), {name: guests.interface(f"virbr-{name[0]}") for name in networks}
+            found = guests.planned(networks)
+            assert (found["impact"], found["needs_consent"]) == ("live", False)
+            guests.applied(networks)
+            assert guests.plugs() == before
+            assert {name: guests.interface(f"virbr-{name[0]}") for name in networks} == bridges
+            nat()
+            isolated()
+            assert guests.plugged()
+            assert guests.drifted(networks) == ()
+
+
+def live_changes() -> Iterator[Networks]:
+    """Yield networks that differ from one another in each section that libvirt changes live."""
+    for last in (20, 21):
+        dhcp = {
+            subnet: {
+                "dhcp": {
+                    "ranges": [f"{subnet}.100-{subnet}.200"],
+                    "hosts": [
+                        {"mac": mac(1), "name": f"h{last}", "ip": f"{subnet}.{last}"},
+                        {"mac": mac(2), "ip": f"{subnet}.{last + 10}"},
+                    ],
+                }
+            }
+            for subnet in ("10.11.0", "10.12.0")
+        }
+        ips = {subnet: {"ips": [{"address": f"{subnet}.1/24", **more}]} for subnet, more in dhcp.items()}
+        yield changed(nat=ips["10.11.0"], isolated=ips["10.12.0"])
+        dns = {
+            "hosts": [{"ip": "10.11.0.9", "hostnames": [f"a{last}"]}],
+            "txt": [{"name": "t", "value": str(last)}],
+            "srv": [{"service": "ldap", "protocol": "tcp", "target": "a.lab", "port": last}],
+        }
+        yield changed(nat={**ips["10.11.0"], "dns": dns}, isolated={**ips["10.12.0"], "dns": dns})
+        groups = {"portgroups": [{"name": "fast", "default": last == 20}, {"name": f"g{last}"}]}
+        yield changed(nat={**ips["10.11.0"], **groups}, isolated=ips["10.12.0"], wire=groups)
+
+
+TALK = """
+import socket, sys
+talk = socket.create_connection((sys.argv[1], 7), timeout=20)
+talk.settimeout(20)
+for line in sys.stdin:
+    talk.sendall(line.encode())
+    print(talk.recv(100).decode(), end="", flush=True)
+"""
+ECHO = """
+import socket, sys
+server = socket.create_server((sys.argv[1], 7))
+print("ready", flush=True)
+talk, _ = server.accept()
+while data := talk.recv(100):
+    talk.sendall(data)
+"""
+
+
+@contextmanager
+def talk(host: GuestHost, bridge: str, subnet: str) -> Generator[Callable[[], None]]:
+    """Yield what sends a line over a TCP connection from a client on the bridge to the host, and expects it back."""
+    space, inner, outer = f"ns-{bridge}", "eth0", f"t-{bridge}"
+    for command in (
+        f"netns add {space}",
+        f"link add {outer} type veth peer name {inner} netns {space}",
+        f"link set {outer} master {bridge} up",
+        f"-n {space} addr add {subnet}.77/24 dev {inner}",
+        f"-n {space} link set {inner} up",
+    ):
+        host.lab.run("ip", *command.split(), check=True)
+    server = program(host, "python3", "-c", ECHO, f"{subnet}.1")
+    assert told(server) == "ready"
+    client = program(host, "ip", "netns", "exec", space, "python3", "-c", TALK, f"{subnet}.1")
+    count = 0
+
+    def say() -> None:
+        nonlocal count
+        count += 1
+        assert client.stdin is not None
+        client.stdin.write(f"{count}\n")
+        client.stdin.flush()
+        assert told(client) == str(count)
+
+    try:
+        say()
+        yield say
+    finally:
+        for process in (client, server):
+            process.kill()
+            process.communicate()
+        host.lab.run("ip", "netns", "delete", space, check=True)
+
+
+def program(host: GuestHost, *command: str) -> subprocess.Popen[str]:
+    """Return a program that runs inside the lab."""
+    return subprocess.Popen(
+        host.lab.running.command(*command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """Return the next line that a program prints; empty where it has ended."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+# -- guests that somebody else cut off
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_guests_that_lost_their_link_are_drift_and_plugged_in_without_a_restart(guests: GuestHost, name: str) -> None:
+    taps = guests.taps(name)
+    guests.restart(name)
+    assert not guests.plugged()
+    device = guests.interface(guests.config(name).bridge.name or "")
+    assert sorted(guests.drifted(NETWORKS)) == sorted(f"{name}: guest unplugged: {guest}" for guest in taps)
+    plan = guests.planned(NETWORKS)
+    assert (plan["impact"], plan["needs_consent"]) == ("live", False)
+    before = guests.snapshot(name)
+    guests.applied(NETWORKS)
+    assert guests.plugged()
+    assert guests.snapshot(name)[1] == before[1]
+    assert guests.interface(guests.config(name).bridge.name or "") == device
+    assert guests.drifted(NETWORKS) == ()
+
+
+def test_a_stopped_network_is_started_and_its_guests_plugged_in(guests: GuestHost) -> None:
+    guests.network("nat").destroy()
+    assert guests.drifted(NETWORKS) == ("nat: stopped",)
+    guests.applied(NETWORKS)
+    assert guests.plugged()
+    assert guests.drifted(NETWORKS) == ()
+
+
+def test_a_network_that_was_removed_is_made_again_and_its_guests_plugged_in(guests: GuestHost) -> None:
+    guests.network("wire").destroy()
+    guests.network("wire").undefine()
+    guests.applied(NETWORKS)
+    assert guests.plugged()
+    assert guests.drifted(NETWORKS) == ()
+
+
+# -- removal
+
+
+@pytest.mark.parametrize(
+    ("networks", "with_stopped"),
+    [
+        pytest.param({**NETWORKS, "nat": {**NAT, "state": "inactive"}}, False, id="inactive"),
+        pytest.param({**NETWORKS, "nat": {**NAT, "state": "absent"}}, True, id="absent"),
+        pytest.param({name: said for name, said in NETWORKS.items() if name != "nat"}, True, id="left-out"),
+        pytest.param({**NOTHING, "isolated": ISOLATED, "wire": WIRE}, True, id="left-out-for-another"),
+    ],
+)
+def test_a_network_goes_with_consent_only(guests: GuestHost, networks: Networks, with_stopped: bool) -> None:  # noqa: FBT001
+    taps = guests.taps("nat")
+    said = refused(guests, networks)
+    assert all(guest in said for guest in taps)
+    assert (f"later {mac(9)}" in said) == with_stopped
+    found = guests.planned(networks)
+    (part,) = (part for part in found["networks"] if part["name"] == "nat")
+    assert (part["impact"], found["needs_consent"]) == ("remove", True)
+    assert {guest["domain"] for guest in part["guests"]} == {"web", "straight", "router"} | (
+        {"later"} if with_stopped else set()
+    )
+    guests.applied(networks, "--allow-disruption")
+    assert guests.drifted(networks) == ()
+
+
+def test_destroy_needs_consent_and_names_every_guest(guests: GuestHost) -> None:
+    file = guests.file(NETWORKS)
+    taps = {guest for name in NETWORKS for guest in guests.taps(name)}
+    guests.forget_calls()
+    ran = guests.run("destroy", file)
+    assert (ran.code, guests.writes()) == (3, [])
+    assert all(guest in ran.err for guest in {*taps, f"later {mac(9)}"})
+    assert guests.plugged()
+    assert guests.run("destroy", file, "--allow-disruption").code == 0
     assert guests.names() == set()
 
 
-@pytest.mark.guests
-def test_a_stopped_guest_counts_only_when_its_network_goes(guests: LabHost) -> None:
-    guests.applied({"t": OPEN})
-    guests.connection.defineXML(domain("later"))
-    assert guests.planned({"t": CHANGED})["needs_consent"] is False
-    guests.applied({"t": CHANGED})
-    plan = guests.planned({})
-    assert plan["needs_consent"] is True
-    (guest,) = plan["networks"][0]["guests"]
-    assert (guest["domain"], guest["mac"], guest["target"], guest["running"]) == ("later", MAC, None, False)
-    assert "later" in refused(guests, {})
-    guests.applied({}, "--allow-disruption")
+# -- who isn't affected, and who isn't reachable
 
 
-@pytest.mark.guests
-def test_guests_of_other_networks_are_nobodys_business(guests: LabHost) -> None:
-    guests.applied({"t": OPEN, "w": {"mode": "very-isolated", "bridge": "virbr-w"}})
-    guests.connection.createXML(domain("elsewhere", "network='w'"))
-    assert guests.planned({"t": CHANGED, "w": {"mode": "very-isolated", "bridge": "virbr-w"}})["needs_consent"] is False
-    guests.applied({"t": CHANGED, "w": {"mode": "very-isolated", "bridge": "virbr-w"}})
+def test_who_does_not_run_is_cut_off_by_no_restart(guests: GuestHost) -> None:
+    for name in ("web", "straight", "router"):
+        guests.connection.lookupByName(name).destroy()
+    found = guests.planned(changed(nat={"mtu": 1400}))
+    assert (found["impact"], found["needs_consent"]) == ("restart", False)
+    guests.applied(changed(nat={"mtu": 1400}))
+    assert guests.plugged()
+
+
+def test_who_runs_elsewhere_is_nobodys_business(guests: GuestHost) -> None:
+    found = guests.planned(changed(wire={"mtu": 1400}))
+    (part,) = (part for part in found["networks"] if part["impact"] != "none")
+    assert {(guest["domain"], guest["mac"]) for guest in part["guests"]} == {
+        ("twin", mac(1)),
+        ("double", mac(6)),
+        ("double", mac(7)),
+    }
+
+
+def test_a_connection_without_domains_names_who_holds_a_port_and_says_that_it_can_not_plug_them_in(
+    guests: GuestHost,
+) -> None:
+    uri = guests.uri.replace("qemu+", "network+")
+    file = guests.file(changed(wire={"mtu": 1400}))
+    found = guests.run("plan", file, "-c", uri, "-o", "json").plan
+    (part,) = (part for part in found["networks"] if part["impact"] != "none")
+    assert sorted(guest["domain"] for guest in part["guests"]) == ["double", "double", "twin"]
+    assert "double, twin can't be plugged back in over this connection" in " ".join(part["notes"])
+    assert guests.run("apply", file, "-c", uri).code == 3
+    guests.run("apply", file, "-c", uri, "--allow-disruption")
+    assert not guests.plugged()
+    assert guests.run("apply", file).code == 0
+    assert guests.plugged()
+
+
+# -- networks whose bridge or NIC is the host's own
+
+
+@pytest.fixture
+def lan(guests: GuestHost) -> Iterator[GuestHost]:
+    """A host with a bridge and a NIC of its own, and without guests."""
+    guests.remove_guests()
+    guests.lab.run("ip", "-batch", "-", input="link add br-lan type bridge\nlink set br-lan up\n", check=True)
+    guests.lab.run("ip", "-batch", "-", input="link add nic type veth peer name far\nlink set nic up\n", check=True)
+    yield guests
+    guests.remove_guests()
+    guests.clear()
+    for link in ("br-lan", "nic"):
+        guests.lab.run("ip", "link", "delete", link, check=True)
+
+
+LAN: Said = {"mode": "bridge", "bridge": "br-lan"}
+MACVTAP: Said = {"mode": "bridge", "forward": {"interfaces": ["nic"]}}
+
+
+def test_who_hangs_on_a_bridge_of_the_hosts_loses_nothing_by_a_restart(lan: GuestHost) -> None:
+    lan.applied({"lan": LAN})
+    for name, devices in {"web": by_name(1, "lan"), "straight": by_bridge(2, "br-lan")}.items():
+        lan.connection.createXML(DOMAIN.format(name=name, interfaces=devices))
+    assert {plug.master for plug in lan.plugs().values()} == {"br-lan"}
+    lan.restart("lan")
+    assert {plug.master for plug in lan.plugs().values()} == {"br-lan"}
+    assert lan.drifted({"lan": LAN}) == ()
+    lan.network("lan").destroy()
+    lan.applied({"lan": LAN})
+    assert {plug.master for plug in lan.plugs().values()} == {"br-lan"}
+
+    (part,) = lan.planned({"lan": {**LAN, "trust_guest_rx_filters": True}})["networks"]
+    assert [guest["domain"] for guest in part["guests"]] == ["web"]
+    lan.applied({"lan": {**LAN, "trust_guest_rx_filters": True}}, "--allow-disruption")
+    assert {plug.master for plug in lan.plugs().values()} == {"br-lan"}
+
+
+def test_who_hangs_on_a_nic_of_the_hosts_keeps_its_link_when_the_network_is_started_again(lan: GuestHost) -> None:
+    lan.applied({"lan": MACVTAP})
+    lan.connection.createXML(DOMAIN.format(name="web", interfaces=by_name(1, "lan")))
+    links = {name: link["ifindex"] for name, link in lan.links().items()}
+    assert "devices of its pool are in use (web)" in refused_pool(lan)
+    lan.network("lan").destroy()
+    assert lan.drifted({"lan": MACVTAP}) == ("lan: stopped",)
+    lan.applied({"lan": MACVTAP})
+    assert {name: link["ifindex"] for name, link in lan.links().items()} == links
+    assert lan.drifted({"lan": MACVTAP}) == ()
+
+
+def refused_pool(host: GuestHost) -> str:
+    ran = host.apply({"lan": {**MACVTAP, "trust_guest_rx_filters": True}}, "--allow-disruption")
+    assert ran.code == 3
+    return ran.out

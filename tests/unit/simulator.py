@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from lxml import etree
 
 from netreconcile import codec
-from netreconcile.actions import Command, Define, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.actions import Command, Define, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.binding import Section
 from netreconcile.model import OWN_BRIDGE_MODES, Network
 from netreconcile.observed import Guest, Host, observed
@@ -58,14 +58,17 @@ class Known:
     config: str | None = None
     running: str | None = None
     autostart: bool = False
-    guests: tuple[Guest, ...] = ()
 
 
 @dataclass
 class Simulator:
-    """The host; `perform` changes it, `host` is what a reading command sees."""
+    """The host; `perform` changes it, `host` is what a reading command sees.
+
+    Guests belong to a network by its name: they stay when it goes, cut off, and a start doesn't plug them back in.
+    """
 
     known: dict[str, Known] = field(default_factory=dict[str, Known])
+    guests: dict[str, tuple[Guest, ...]] = field(default_factory=dict[str, tuple[Guest, ...]])
     version: tuple[int, int, int] = (9, 0, 0)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
@@ -78,7 +81,7 @@ class Simulator:
                 config_xml=there.config,
                 running_xml=there.running,
                 autostart=there.autostart,
-                guests=there.guests,
+                guests=self.guests.get(name, ()),
             )
             for name, there in self.known.items()
         }
@@ -103,6 +106,8 @@ class Simulator:
                 self._keep(step.network, config=None, autostart=False)
                 if self.known[step.network].running is None:
                     del self.known[step.network]
+            case Replug(domain, mac):
+                self.replug(step.network, domain, mac)
             case _:
                 assert_never(step.action)
 
@@ -151,8 +156,19 @@ class Simulator:
         if self.known[name].running is None:
             raise Refused("network is not active")
         self._keep(name, running=None)
+        self.guests[name] = tuple(replace(guest, plugged=False) for guest in self.guests.get(name, ()))
         if self.known[name].config is None:
             del self.known[name]
+
+    def replug(self, name: str, domain: str, mac: str) -> None:
+        """Give a running guest its link again."""
+        if self.known[name].running is None:
+            raise Refused("network is not active")
+        guests = self.guests.get(name, ())
+        meant = [guest for guest in guests if (guest.domain, guest.mac) == (domain, mac)]
+        if len(meant) != 1 or not meant[0].running or not meant[0].reachable:
+            raise Refused(f"no running domain {domain!r} with interface {mac}")
+        self.guests[name] = tuple(replace(guest, plugged=guest in meant or guest.plugged) for guest in guests)
 
     def update(self, name: str, action: Update) -> None:
         """Change one element of the running definition as virNetworkObjUpdate does."""

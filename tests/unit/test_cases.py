@@ -6,6 +6,7 @@
 | `live.xml`      | a network as it runs; `live-b.xml` and so on are further ones                               |
 | `config.xml`    | its definition: the same as `live.xml` if absent, none if empty; alone it is a stopped one  |
 | `host.yaml`     | what no XML says: `libvirt`, `autostart: {net: false}`, `guests: {net: [web]}`, `take_over: true` |
+|                 | and `loose: [web]`, which of the guests have lost their link                                |
 | `plan.txt`      | what `plan` prints                                                                          |
 
 With UPDATE_CASES in the environment the plans are written anew: read the difference before it is committed.
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 import yaml
 
+from netreconcile.actions import Start
 from netreconcile.loader import load
 from netreconcile.observed import Guest, Host, Observed, observed
 from netreconcile.plan import Plan, plan
@@ -63,7 +65,12 @@ def read(folder: Path) -> Case:
             running_xml=live,
             autostart=facts.get("autostart", {}).get(name, config is not None),
             guests=tuple(
-                Guest(domain, f"52:54:00:aa:00:{number:02x}", f"vnet{number}")
+                Guest(
+                    domain,
+                    f"52:54:00:aa:00:{number:02x}",
+                    f"vnet{number}",
+                    plugged=domain not in facts.get("loose", ()),
+                )
                 for number, domain in enumerate(facts.get("guests", {}).get(name, ()))
             ),
         )
@@ -98,9 +105,10 @@ def test_what_the_plan_does_leaves_nothing_to_do(folder: Path) -> None:
     found = case.plan(case.host)
     simulator = Simulator(
         {
-            name: Known(there.uuid, there.config_xml, there.running_xml, there.autostart, there.guests)
+            name: Known(there.uuid, there.config_xml, there.running_xml, there.autostart)
             for name, there in case.host.networks.items()
         },
+        {name: there.guests for name, there in case.host.networks.items()},
         version=case.host.version,
     )
     for step in found.steps:
@@ -108,6 +116,8 @@ def test_what_the_plan_does_leaves_nothing_to_do(folder: Path) -> None:
     left = case.plan(simulator.host())
     assert left.steps == ()
     assert {part.name for part in left.drifted} == {part.name for part in found.refused}
+    restarted = {step.network for step in found.steps if isinstance(step.action, Start)}
+    assert not [guest for name in restarted for guest in simulator.host().networks[name].loose]
 
 
 def test_a_case_has_everything_and_nothing_else() -> None:

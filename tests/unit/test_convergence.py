@@ -11,8 +11,9 @@ from hypothesis import event, given, note
 from hypothesis import strategies as st
 
 from netreconcile import codec
-from netreconcile.actions import Define, Impact, Start, Step, Stop
+from netreconcile.actions import Define, Impact, Replug, Start, Step, Stop
 from netreconcile.checks import check
+from netreconcile.drift import Cause
 from netreconcile.errors import Severity
 from netreconcile.fill import mark_of
 from netreconcile.mark import Mark
@@ -89,6 +90,20 @@ def topologies(draw: st.DrawFn) -> Topology:
 
 
 @st.composite
+def guests(draw: st.DrawFn, *, active: bool) -> tuple[Guest, ...]:
+    """Return guests of a network: running or not, one that somebody has cut off, one that no domain is known of."""
+    found = []
+    for number in range(draw(st.integers(1, 3))):
+        by_port_only = active and draw(st.integers(0, 4)) == 0
+        running = by_port_only or draw(st.integers(0, 3)) > 0
+        plugged = by_port_only or (active and running and draw(st.integers(0, 3)) > 0)
+        guest = Guest(f"vm{number}", f"52:54:00:00:00:0{number}", f"vnet{number}" if running else "", running)
+        by_bridge = not by_port_only and draw(st.booleans())
+        found.append(replace(guest, by_bridge=by_bridge, plugged=plugged, reachable=not by_port_only))
+    return tuple(found)
+
+
+@st.composite
 def hosts(draw: st.DrawFn) -> Simulator:
     """Return a host with a past: defined, started, edited, made transient, with guests, by several owners."""
     host = Simulator()
@@ -108,8 +123,8 @@ def hosts(draw: st.DrawFn) -> Simulator:
         if name not in host.known:
             continue
         there = host.known[name]
-        if there.running and draw(st.integers(0, 3)) == 0:
-            there = replace(there, guests=(Guest("vm", "52:54:00:00:00:01", "vnet0"),))
+        if draw(st.integers(0, 2)) == 0:
+            host.guests[name] = draw(guests(active=there.running is not None))
         if there.running and draw(st.integers(0, 5)) == 0:
             there = replace(there, config=None)
         else:
@@ -146,6 +161,49 @@ def test_a_plan_that_is_carried_out_leaves_nothing_to_do(topology: Topology, hos
             assert name not in touched
 
 
+@given(topologies(), hosts(), st.booleans())
+def test_every_running_guest_is_plugged_in_when_the_plan_is_carried_out(
+    topology: Topology,
+    host: Simulator,
+    take_over: bool,  # noqa: FBT001 -- drawn
+) -> None:
+    before = host.host()
+    found = plan(topology, before, take_over=take_over)
+    _carry_out(found, host)
+    after = host.host().networks
+    for part in found.networks:
+        there = after.get(part.name)
+        if there is None or not there.active or part.refusal:
+            continue
+        assert not [guest for guest in there.loose if guest.reachable]
+        event(f"{len(there.connected)} plugged in, {len(there.loose)} of whom only the port is known cut off")
+        assert not there.loose or part.impact is Impact.RESTART
+
+
+@given(topologies(), hosts())
+def test_guests_without_a_link_are_plugged_in_and_nothing_is_restarted_for_it(
+    topology: Topology, host: Simulator
+) -> None:
+    _carry_out(plan(topology, host.host()), host)
+    for name, guests_of in host.guests.items():
+        host.guests[name] = tuple(replace(guest, plugged=False) for guest in guests_of)
+    before = host.host()
+    found = plan(topology, before)
+    cut_off = {
+        (part.name, guest.domain)
+        for part in found.networks
+        if not part.refusal and part.name in before.networks and before.networks[part.name].active
+        for guest in before.networks[part.name].loose
+        if guest.reachable
+    }
+    drifts = [(part.name, drift) for part in found.networks if not part.refusal for drift in part.drifts]
+    plugged = {(step.network, step.action.domain) for step in found.steps if isinstance(step.action, Replug)}
+    assert len(plugged) == len(found.steps)
+    assert cut_off == plugged == {(name, drift.guest.domain) for name, drift in drifts if drift.guest}
+    assert {drift.cause for _, drift in drifts} <= {Cause.UNPLUGGED}
+    assert not found.needs_consent
+
+
 @given(topologies(), hosts(), st.randoms(use_true_random=False))
 def test_a_plan_does_not_depend_on_the_order_of_networks(
     topology: Topology, host: Simulator, chance: random.Random
@@ -168,16 +226,19 @@ def test_nobody_is_cut_off_without_being_named(topology: Topology, host: Simulat
     before = host.host()
     found = plan(topology, before)
     stopped = {step.network for step in found.steps if isinstance(step.action, Stop)}
-    guests = {name for name in stopped if before.networks[name].connected}
-    assert {part.name for part in found.networks if part.cut} == guests
-    assert found.needs_consent == bool(guests)
-    assert not any(topology.networks[name].protect for name in guests if name in topology.networks)
+    cut_off = {name for name in stopped if before.networks[name].connected}
+    gone = {part.name for part in found.networks if part.verb is Verb.REMOVE and before.networks[part.name].guests}
+    assert {part.name for part in found.networks if part.cut} == cut_off | gone
+    assert found.needs_consent == bool(cut_off | gone)
+    for part in found.networks:
+        assert not part.cut or set(part.cut) >= set(before.networks[part.name].connected)
+    assert not any(topology.networks[name].protect for name in cut_off if name in topology.networks)
 
 
 @given(topologies(), hosts())
 def test_removal_takes_what_is_ours_and_nothing_else(topology: Topology, host: Simulator) -> None:
     before = host.host()
-    found = removal(topology.name, before)
+    found = removal(topology, before)
     _carry_out(found, host)
     ours = {name for name, item in before.networks.items() if item.mark and item.mark.topology == topology.name}
     protected = {name for name in ours if (mark := before.networks[name].mark) and mark.protect}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 
+from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report, Result
 from netreconcile.document import host_document, plan_document, problems_document, report_document
 from netreconcile.errors import Position, Problem, Severity
+from netreconcile.observed import Lease
 from netreconcile.plan import plan
 from tests.unit.examples import GUEST, UUID, host, network, there, topology
 
@@ -82,6 +85,30 @@ def test_a_report_is_a_plan_with_results() -> None:
     assert [part["name"] for part in document["remaining"]] == ["net"]
 
 
+def test_a_guest_without_a_link_is_a_drift_of_its_own_and_a_step() -> None:
+    before = host(there(network(), network(), guests=(replace(GUEST, plugged=False, target=""),)))
+    document = printed(plan_document(plan(topology(net=network()), before), before))
+    jsonschema.validate(document, SCHEMA)
+    (part,), (step,) = document["networks"], document["steps"]
+    (drift,) = part["drift"]
+    assert drift["cause"] == "guest unplugged"
+    told = [drift["guest"][key] for key in ("domain", "mac", "target", "running", "by_bridge", "plugged")]
+    assert told == ["web", "52:54:00:00:00:99", None, True, False, False]
+    assert (step["action"], step["sentence"]) == ("Replug", "plug web 52:54:00:00:00:99 back in")
+    assert [step[key] for key in ("domain", "mac", "target", "by_bridge")] == ["web", "52:54:00:00:00:99", None, False]
+
+
+def test_a_report_says_how_many_seconds_each_guest_was_cut_off() -> None:
+    before = host(there(network(), network(), guests=(GUEST,)))
+    found = plan(topology(net=network(mtu=1400)), before)
+    results = tuple(
+        Result(step, Outcome.DONE, cut=0.12345 if isinstance(step.action, Replug) else None) for step in found.steps
+    )
+    document = printed(report_document(found, Report(results, found), before))
+    jsonschema.validate(document, SCHEMA)
+    assert [step["cut_seconds"] for step in document["steps"]] == [None, None, None, 0.123]
+
+
 def test_problems_carry_their_place() -> None:
     problem = Problem(
         "unknown-key", "unknown key", ("networks", "a", "x"), Position("t.yaml", 3, 5), severity=Severity.WARNING
@@ -106,9 +133,8 @@ def test_problems_carry_their_place() -> None:
 
 
 def test_a_host_is_told_network_by_network() -> None:
-    document = printed(
-        host_document(host(there(network(), network(), guests=(GUEST,))), {"net": [{"ipaddr": "10.0.0.10"}]})
-    )
+    leases = (Lease("10.0.0.10", "52:54:00:00:00:99", "web", 1_700_000_000),)
+    document = printed(host_document(host(replace(there(network(), network(), guests=(GUEST,)), leases=leases))))
     (found,) = document["networks"]
     assert (found["name"], found["uuid"], found["mode"], found["owner"], found["bridge"]) == (
         "net",
@@ -117,4 +143,4 @@ def test_a_host_is_told_network_by_network() -> None:
         "lab",
         "br1",
     )
-    assert found["leases"] == [{"ipaddr": "10.0.0.10"}]
+    assert found["leases"] == [{"ip": "10.0.0.10", "mac": "52:54:00:00:00:99", "name": "web", "expires": 1_700_000_000}]

@@ -97,7 +97,10 @@ def test_a_problem_of_the_defaults_is_told_once_and_where_it_stands() -> None:
     ("text", "expected"),
     [
         ("", "t.yaml:1:1: there is nothing in the topology (start with `version: 1`)"),
-        ("[]", "t.yaml:1:1: the file holds a list, not a mapping with the keys version, name, defaults, networks"),
+        (
+            "[]",
+            "t.yaml:1:1: the file holds a list, not a mapping with the keys version, name, policy, defaults, networks",
+        ),
         ("name: a", "t.yaml:1:1: version is missing (add `version: 1`)"),
         ("version: 2\nname: a", "t.yaml:1:10: version: must be 1, not 2"),
         ("version: 1\nname: ''", "t.yaml:2:7: name: must not be empty, not ''"),

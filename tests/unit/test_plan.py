@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from netreconcile import codec
-from netreconcile.actions import Define, Impact, Update
+from netreconcile.actions import Define, Impact, Replug, Update
+from netreconcile.drift import Cause, Drift
 from netreconcile.mark import Mark
-from netreconcile.model import Network
+from netreconcile.model import Network, Topology
 from netreconcile.observed import Guest, Host, observed
-from netreconcile.plan import CHEAPER_TO_RESTART, Cause, NetworkPlan, Plan, Verb, plan, removal
+from netreconcile.plan import CHEAPER_TO_RESTART, NetworkPlan, Plan, Verb, plan, removal
 from tests.unit.examples import GUEST, UUID, host, network, there, topology
 
+STP_NOTE = "with bridge.stp on, a port that is plugged in forwards only after about 4 seconds"
 HOSTS = [{"mac": "52:54:00:00:00:10", "ip": "10.0.0.10"}]
 
 
@@ -29,6 +31,11 @@ def causes(found: Plan) -> list[str]:
 
 def sentences(found: Plan) -> list[str]:
     return [str(step).removeprefix("net: ") for step in found.steps]
+
+
+def without_net() -> Topology:
+    """Return a topology that names another network, and has none."""
+    return topology(other=network(uuid=None, state="absent"))
 
 
 def with_hosts(*hosts: dict[str, Any]) -> Network:
@@ -115,10 +122,9 @@ def test_networks_that_nobody_named_are_not_in_the_plan() -> None:
 
 
 def test_what_is_ours_and_no_longer_in_the_file_is_removed() -> None:
-    found = plan(
-        topology(), host(there(network(), network(), guests=(GUEST, Guest("db", "52:54:00:00:00:98", running=False))))
-    )
-    part = only(found)
+    guests = (GUEST, Guest("db", "52:54:00:00:00:98", running=False))
+    found = plan(without_net(), host(there(network(), network(), guests=guests)))
+    part = next(part for part in found.networks if part.name == "net")
     assert sentences(found) == ["stop", "undefine"]
     assert (part.verb, part.impact, part.cut) == (Verb.REMOVE, Impact.REMOVE, part.guests)
     assert {guest.domain for guest in part.cut} == {"web", "db"}
@@ -133,7 +139,7 @@ def test_an_absent_network_is_removed_whoever_made_it() -> None:
 
 def test_a_live_change_keeps_links_and_says_what_blinks() -> None:
     found = plan(topology(net=with_hosts(*HOSTS)), host(there(network(), network(), guests=(GUEST,))))
-    assert sentences(found) == ["define", "add ip-dhcp-host 52:54:00:00:00:10, live"]
+    assert sentences(found) == ["define", "add ip-dhcp-host 52:54:00:00:00:10"]
     assert found.steps[1].blinks == "firewall rules re-created, dnsmasq reloaded"
     assert (found.impact, found.needs_consent) == (Impact.LIVE, False)
 
@@ -154,10 +160,62 @@ def test_libvirt_has_no_firewall_rules_for_open_networks(mode: str, blinks: str)
 def test_a_restart_names_its_reason_and_the_guests_it_cuts() -> None:
     found = plan(topology(net=network(mtu=9000)), host(there(network(), network(), guests=(GUEST,))))
     part = only(found)
-    assert sentences(found) == ["define", "stop", "start"]
-    assert part.notes == ("restart: libvirt can't change mtu of a running network",)
+    assert sentences(found) == ["define", "stop", "start", "plug web vnet7 back in"]
+    assert part.notes == ("restart: libvirt can't change mtu of a running network", STP_NOTE)
     assert (part.impact, part.cut) == (Impact.RESTART, (GUEST,))
     assert found.needs_consent
+
+
+def test_a_port_forwards_at_once_where_stp_is_off() -> None:
+    quiet = network(bridge={"name": "br1", "stp": False, "delay": 0})
+    found = plan(topology(net=quiet.model_copy(update={"mtu": 9000})), host(there(quiet, quiet, guests=(GUEST,))))
+    assert only(found).notes == ("restart: libvirt can't change mtu of a running network",)
+
+
+def test_who_is_known_by_port_only_is_cut_off_and_the_plan_says_so() -> None:
+    port = replace(GUEST, domain="far", reachable=False)
+    found = plan(topology(net=network(mtu=9000)), host(there(network(), network(), guests=(port, GUEST))))
+    part = only(found)
+    assert sentences(found) == ["define", "stop", "start", "plug web vnet7 back in"]
+    assert part.cut == (port, GUEST)
+    assert part.notes[-1].startswith("far can't be plugged back in over this connection")
+
+
+@pytest.mark.parametrize("by_bridge", [False, True], ids=["by name", "by bridge"])
+def test_a_guest_without_a_link_is_drift_and_plugged_in_without_a_restart(by_bridge: bool) -> None:  # noqa: FBT001
+    loose = replace(GUEST, domain="db", mac="52:54:00:00:00:98", by_bridge=by_bridge, plugged=False)
+    found = plan(topology(net=network()), host(there(network(), network(), guests=(loose, GUEST))))
+    part = only(found)
+    assert part.drifts == (Drift(Cause.UNPLUGGED, guest=loose),)
+    assert [step.action for step in found.steps] == [Replug("db", loose.mac, "vnet7", by_bridge)]
+    assert (part.verb, part.impact, part.cut, found.needs_consent) == (Verb.UPDATE, Impact.LIVE, (), False)
+
+
+def test_live_changes_and_a_guest_without_a_link_go_together() -> None:
+    loose = replace(GUEST, plugged=False)
+    found = plan(topology(net=with_hosts(*HOSTS)), host(there(network(), network(), guests=(loose,))))
+    assert sentences(found) == ["define", "add ip-dhcp-host 52:54:00:00:00:10", "plug web vnet7 back in"]
+    assert not found.needs_consent
+
+
+def test_a_guest_without_a_link_loses_nothing_by_a_restart_and_gets_its_link() -> None:
+    loose, later = replace(GUEST, plugged=False), Guest("later", "52:54:00:00:00:98", running=False)
+    found = plan(topology(net=network(mtu=9000)), host(there(network(), network(), guests=(loose, later))))
+    assert sentences(found) == ["define", "stop", "start", "plug web vnet7 back in"]
+    assert not found.needs_consent
+
+
+def test_a_start_plugs_in_who_waits_for_it() -> None:
+    loose, later = replace(GUEST, plugged=False), Guest("later", "52:54:00:00:00:98", running=False)
+    found = plan(topology(net=network()), host(there(network(), guests=(loose, later))))
+    assert sentences(found) == ["start", "plug web vnet7 back in"]
+    assert causes(found) == ["stopped"]
+    assert (found.impact, found.needs_consent) == (Impact.NONE, False)
+
+
+def test_who_is_known_by_port_only_is_no_drift() -> None:
+    gone = replace(GUEST, plugged=False, reachable=False)
+    assert plan(topology(net=network()), host(there(network(), network(), guests=(gone,)))).drifted == ()
 
 
 def test_a_restart_without_guests_needs_no_consent() -> None:
@@ -188,7 +246,7 @@ def test_a_pool_in_use_is_never_changed_because_libvirt_would_forget_who_has_wha
     assert "devices of its pool are in use (web)" in only(refused).refusal
     assert refused.steps == ()
     free = plan(topology(net=wanted), host(there(pool, pool)))
-    assert sentences(free) == ["define", "add forward-interface eth3, live"]
+    assert sentences(free) == ["define", "add forward-interface eth3"]
 
 
 def test_a_network_stops_when_the_file_says_inactive() -> None:
@@ -226,11 +284,11 @@ def test_protection_outlives_the_entry_in_the_file() -> None:
     protected = network(protect=True)
     before = host(there(protected, protected))
     for found in (
-        plan(topology(), before),
-        removal("lab", before),
+        plan(without_net(), before),
+        removal(topology(), before),
         plan(topology(net=network(state="absent")), before),
     ):
-        assert only(found).refusal == "it is protected: apply `protect: false` first"
+        assert [part.refusal for part in found.refused] == ["it is protected: apply `protect: false` first"]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +337,7 @@ def test_runtime_only_attributes_are_no_difference() -> None:
 def test_a_changed_uuid_takes_the_network_down_completely() -> None:
     other = "99999999-2222-4333-8444-555555555555"
     found = plan(topology(net=network(uuid=other)), host(there(network(), network(), guests=(GUEST,))))
-    assert sentences(found) == ["stop", "undefine", "define", "autostart on", "start"]
+    assert sentences(found) == ["stop", "undefine", "define", "autostart on", "start", "plug web vnet7 back in"]
     assert found.needs_consent
     assert "a UUID can't be changed: the network is undefined and defined anew" in only(found).notes
 
@@ -292,7 +350,7 @@ def test_a_transient_network_becomes_persistent_while_it_runs() -> None:
 
 def test_removal_takes_only_what_carries_the_mark() -> None:
     ours, theirs = there(network(), network(), name="ours"), there(network(), name="theirs", owner="other")
-    found = removal("lab", host(ours, theirs))
+    found = removal(topology(), host(ours, theirs))
     assert [str(step) for step in found.steps] == ["ours: stop", "ours: undefine"]
 
 
@@ -312,5 +370,5 @@ def test_10_000_reservations_are_planned_without_deepdiff_seeing_the_equal_ones(
     before = network(ips=[{"address": "10.0.0.1/8", "dhcp": {"hosts": hosts}}])
     after = network(ips=[{"address": "10.0.0.1/8", "dhcp": {"hosts": [*hosts[1:], {**hosts[0], "name": "first"}]}}])
     found = plan(topology(net=after), Host("test", (12, 0, 0), {"net": there(before, before)}))
-    assert sentences(found) == ["define", "modify ip-dhcp-host 52:54:00:00:00:00, live"]
+    assert sentences(found) == ["define", "modify ip-dhcp-host 52:54:00:00:00:00"]
     assert [drift.cause for drift in only(found).drifts] == [Cause.FILE_CHANGED]

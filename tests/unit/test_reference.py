@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator
 from pydantic import ValidationError
 
 from netreconcile import codec
+from netreconcile.actions import Action, Replug
 from netreconcile.apply import Outcome, Report, Result
 from netreconcile.document import plan_document, report_document
 from netreconcile.errors import InvalidTopology
@@ -398,7 +399,11 @@ networks:
     ips: [{address: 198.51.100.1/24, dhcp: {hosts: [{mac: 52:54:00:00:00:10, ip: 198.51.100.9}]}}]
   c: {mode: very-isolated, state: inactive, autostart: false}
 """
-GUESTS = (Guest("web", "52:54:00:00:00:10", "vnet0"), Guest("db", "52:54:00:00:00:11", running=False))
+GUESTS = (
+    Guest("web", "52:54:00:00:00:10", "vnet0"),
+    Guest("db", "52:54:00:00:00:11", running=False),
+    Guest("cut-off", "52:54:00:00:00:12", by_bridge=True, plugged=False),
+)
 
 
 def topology(text: str) -> Topology:
@@ -433,20 +438,23 @@ HOSTS = {
 
 def reported(made: Plan) -> Report:
     outcomes = (Outcome.DONE, Outcome.FAILED, Outcome.SKIPPED)
-    results = tuple(Result(step, outcomes[number % 3], "why") for number, step in enumerate(made.steps))
+    results = tuple(
+        Result(step, outcomes[number % 3], "why", 0.25 if isinstance(step.action, Replug) else None)
+        for number, step in enumerate(made.steps)
+    )
     return Report(results, made)
 
 
 @pytest.mark.parametrize("found", HOSTS.values(), ids=HOSTS)
 def test_the_plan_schema_takes_plans_and_reports(found: Host) -> None:
-    for made in (plan(topology(LIVE), found), removal("lab", found)):
+    for made in (plan(topology(LIVE), found), removal(topology(LIVE), found)):
         for document in (plan_document(made, found), report_document(made, reported(made), found)):
             assert not [error.message for error in plan_validator().iter_errors(json.loads(json.dumps(document)))]
 
 
 def test_the_hosts_above_make_every_kind_of_action() -> None:
     kinds = {type(step.action) for found in HOSTS.values() for step in plan(topology(LIVE), found).steps}
-    assert {kind.__name__ for kind in kinds} == {"Define", "Update", "SetAutostart", "Start", "Stop", "Undefine"}
+    assert kinds == set(get_args(Action))
 
 
 def test_the_plan_schema_is_strict() -> None:

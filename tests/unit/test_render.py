@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report, Result
+from netreconcile.observed import Lease
 from netreconcile.plan import plan
 from netreconcile.render import drift_lines, guest_names, host_lines, plan_lines, report_lines, summary
 from tests.unit.examples import GUEST, host, network, there, topology
@@ -37,11 +40,13 @@ def test_a_plan_tells_differences_price_and_steps() -> None:
         "~ net: update, impact restart (1 guest: web vnet7)\n"
         "    + mtu: 9000  (file changed)\n"
         "    restart: libvirt can't change mtu of a running network\n"
+        "    with bridge.stp on, a port that is plugged in forwards only after about 4 seconds\n"
         "\n"
         "steps, in this order:\n"
         "  1. net: define\n"
-        "  2. net: stop\n"
-        "  3. net: start\n"
+        "  2. net: stop  (restart)\n"
+        "  3. net: start  (restart)\n"
+        "  4. net: plug web vnet7 back in  (restart)\n"
         "\n"
         "1 to update; impact: restart; 1 guest loses its link"
     )
@@ -97,6 +102,25 @@ def test_a_report_says_what_failed_what_was_skipped_and_what_is_left() -> None:
     assert told.endswith("1 step done, 1 failed; the host does not match the file")
 
 
+def test_a_report_says_how_long_each_guest_was_cut_off() -> None:
+    before = host(there(network(), network(), guests=(GUEST, replace(GUEST, domain="db", target=""))))
+    found = planned(before, net={"mtu": 9000})
+    results = tuple(
+        Result(step, Outcome.DONE, cut=0.256 if isinstance(step.action, Replug) else None) for step in found.steps
+    )
+    told = text(report_lines(Report(results, found)))
+    assert "net: web vnet7 was cut off for 0.26 s" in told
+    assert "net: db 52:54:00:00:00:99 was cut off for 0.26 s" in told
+
+
+def test_a_guest_without_a_link_is_named_in_plan_and_drift() -> None:
+    before = host(there(network(), network(), guests=(replace(GUEST, plugged=False),)))
+    found = planned(before, net={})
+    assert text(drift_lines(found)) == "net: guest unplugged: web vnet7"
+    assert "    guest unplugged: web vnet7" in text(plan_lines(found, before))
+    assert summary(found) == "1 to update; impact: live; no guest loses its link"
+
+
 def test_a_verified_report_is_one_line() -> None:
     before = host(there(network(), network()))
     empty = planned(before, net={})
@@ -108,8 +132,9 @@ def test_a_verified_report_is_one_line() -> None:
 
 
 def test_hosts_are_a_table() -> None:
-    before = host(there(network(), network(), guests=(GUEST,)), there(network(), name="other", owner=None))
-    table = text(host_lines(before, {"net": 3})).split("\n")
+    leases = tuple(Lease(f"10.0.0.{number}", f"52:54:00:00:00:0{number}", "", 0) for number in (2, 3, 4))
+    net = replace(there(network(), network(), guests=(GUEST,)), leases=leases)
+    table = text(host_lines(host(net, there(network(), name="other", owner=None)))).split("\n")
     assert [line.split()[0] for line in table] == ["network", "net", "other"]
     assert {"lab", "br1", "10.0.0.1/24", "3"} <= set(table[1].split())
 
