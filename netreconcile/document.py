@@ -11,8 +11,9 @@ from netreconcile.errors import Problem, dotted
 if TYPE_CHECKING:
     from netreconcile.apply import Report
     from netreconcile.drift import Drift
+    from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Guest, Host, Observed
-    from netreconcile.plan import NetworkPlan, Plan
+    from netreconcile.plan import Plan
 
 FORMAT_VERSION = 1
 

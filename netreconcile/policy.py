@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from netreconcile.errors import Path
     from netreconcile.model import Policy
-    from netreconcile.plan import NetworkPlan
+    from netreconcile.networkplan import NetworkPlan
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report
 from netreconcile.diff import Change, label
 from netreconcile.errors import dotted
-from netreconcile.plan import NetworkPlan, Plan, Verb
+from netreconcile.networkplan import NetworkPlan, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netreconcile.drift import Drift
     from netreconcile.errors import Path, Position
     from netreconcile.observed import Guest, Host, Observed
+    from netreconcile.plan import Plan
 
 _SIGNS = {
     Verb.CREATE: "+",

@@ -10,7 +10,7 @@ from netreconcile.apply import Outcome
 from netreconcile.binding import Section
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.drift import Cause
-from netreconcile.plan import Verb
+from netreconcile.networkplan import Verb
 
 Schema = dict[str, Any]
 

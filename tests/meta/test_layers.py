@@ -29,8 +29,10 @@ CORE = (
     "live",
     "drift",
     "leases",
-    "policy",
     "order",
+    "running",
+    "networkplan",
+    "policy",
     "plan",
 )
 """The pure core, each module above those before it."""

@@ -18,8 +18,9 @@ from netreconcile.errors import Severity
 from netreconcile.fill import mark_of
 from netreconcile.mark import Mark
 from netreconcile.model import Network, Topology
+from netreconcile.networkplan import Verb
 from netreconcile.observed import Guest
-from netreconcile.plan import Plan, Verb, plan, removal
+from netreconcile.plan import Plan, plan, removal
 from tests.unit.simulator import Refused, Simulator
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ import pytest
 
 from netreconcile.actions import Start, Stop, Undefine
 from netreconcile.model import Network
-from netreconcile.plan import Plan, Verb, plan
+from netreconcile.networkplan import Verb
+from netreconcile.plan import Plan, plan
 from tests.unit.examples import GUEST, host, network, there, topology
 from tests.unit.simulator import Simulator
 

@@ -12,8 +12,10 @@ from netreconcile.actions import Define, Impact, Replug, Update
 from netreconcile.drift import Cause, Drift
 from netreconcile.mark import Mark
 from netreconcile.model import Network, Topology
+from netreconcile.networkplan import NetworkPlan, Verb
 from netreconcile.observed import Guest, Host, observed
-from netreconcile.plan import CHEAPER_TO_RESTART, NetworkPlan, Plan, Verb, plan, removal
+from netreconcile.plan import Plan, plan, removal
+from netreconcile.running import CHEAPER_TO_RESTART
 from tests.unit.examples import GUEST, UUID, host, network, there, topology
 
 STP_NOTE = "with bridge.stp on, a port that is plugged in forwards only after about 4 seconds"

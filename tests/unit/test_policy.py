@@ -10,7 +10,8 @@ from netreconcile.actions import Impact
 from netreconcile.errors import InvalidTopology
 from netreconcile.loader import load_text
 from netreconcile.model import Network, Policy, Topology
-from netreconcile.plan import NetworkPlan, Plan, Verb, plan, removal
+from netreconcile.networkplan import NetworkPlan, Verb
+from netreconcile.plan import Plan, plan, removal
 from tests.unit.examples import GUEST, host, network, there
 
 LIVE = {"dns": {"hosts": [{"ip": "10.0.0.9", "hostnames": ["nine"]}]}}
