@@ -155,7 +155,7 @@ def _update(topology: Topology, name: str, desired: Network, there: Observed, cl
     if not steps:
         return NetworkPlan(name, Verb.NOTHING, found, guests=there.connected)
     verb = Verb.UPDATE if found else Verb.ADOPT
-    if protected := _protected(desired, there, impact):
+    if protected := _protected(desired, there, max(step.impact for step in steps)):
         return refused(name, there, protected, found)
     return NetworkPlan(name, verb, found, steps, there.connected, tuple(notes))
 

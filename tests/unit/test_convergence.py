@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import event, given, note
+from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
 from netreconcile import codec
@@ -185,7 +185,9 @@ def test_every_running_guest_is_plugged_in_when_the_plan_is_carried_out(
 def test_guests_without_a_link_are_plugged_in_and_nothing_is_restarted_for_it(
     topology: Topology, host: Simulator
 ) -> None:
-    _carry_out(plan(topology, host.host()), host)
+    first = plan(topology, host.host())
+    assume(not first.refused)  # protection no longer holds a change back once its guests have no link
+    _carry_out(first, host)
     for name, guests_of in host.guests.items():
         host.guests[name] = tuple(replace(guest, plugged=False) for guest in guests_of)
     before = host.host()

@@ -344,6 +344,13 @@ def test_a_changed_uuid_takes_the_network_down_completely() -> None:
     assert "a UUID can't be changed: the network is undefined and defined anew" in only(found).notes
 
 
+def test_a_changed_uuid_is_refused_on_a_protected_network_with_guests() -> None:
+    other = "99999999-2222-4333-8444-555555555555"
+    found = plan(topology(net=network(uuid=other, protect=True)), host(there(network(), network(), guests=(GUEST,))))
+    assert (only(found).verb, found.steps) == (Verb.REFUSE, ())
+    assert "protected" in only(found).refusal
+
+
 def test_a_transient_network_becomes_persistent_while_it_runs() -> None:
     found = plan(topology(net=network()), host(there(None, network())))
     assert sentences(found) == ["define", "autostart on"]
