@@ -109,6 +109,7 @@ def needs(purpose: str) -> Iterator[Need]:
     if purpose == "demo":
         return
     yield program("ping", "iputils-ping", "iputils", "iputils", "iputils")
+    yield program("udhcpc", "udhcpc", "busybox", "busybox", "busybox")
     yield program("ps", "procps", "procps-ng", "procps-ng", "procps")
     if platform.machine() == "x86_64":
         yield program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu-x86")
