@@ -62,8 +62,12 @@ class NetworkPlan:
 
     @property
     def cut(self) -> tuple[Guest, ...]:
-        """Return the guests that lose their link."""
-        return self.guests if self.impact >= Impact.RESTART else ()
+        """Return the guests that lose their link; of a network that goes, also those whose next start would fail."""
+        if self.impact is Impact.REMOVE:
+            return self.guests
+        if self.impact is Impact.RESTART:
+            return tuple(guest for guest in self.guests if guest.running and guest.plugged)
+        return ()
 
 
 def network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool) -> NetworkPlan:
@@ -84,7 +88,7 @@ def network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, t
 
 def refused(name: str, there: Observed | None, reason: str, drifts: Iterable[Drift] = ()) -> NetworkPlan:
     """Return the plan that leaves the network as it is, for a reason."""
-    guests = there.connected if there else ()
+    guests = there.guests if there else ()
     return NetworkPlan(name, Verb.REFUSE, tuple(drifts), guests=guests, refusal=reason)
 
 
@@ -153,11 +157,11 @@ def _update(topology: Topology, name: str, desired: Network, there: Observed, cl
         steps = claims.taken_down(steps)
         notes.append("a UUID can't be changed: the network is undefined and defined anew")
     if not steps:
-        return NetworkPlan(name, Verb.NOTHING, found, guests=there.connected)
+        return NetworkPlan(name, Verb.NOTHING, found, guests=there.guests)
     verb = Verb.UPDATE if found else Verb.ADOPT
     if protected := _protected(desired, there, max(step.impact for step in steps)):
         return refused(name, there, protected, found)
-    return NetworkPlan(name, verb, found, steps, there.connected, tuple(notes))
+    return NetworkPlan(name, verb, found, steps, there.guests, tuple(notes))
 
 
 def _ownership_notes(there: Observed, mark: Mark, found: tuple[Drift, ...]) -> list[str]:

@@ -336,6 +336,13 @@ def test_runtime_only_attributes_are_no_difference() -> None:
     assert plan(topology(net=config), host(active)).steps == ()
 
 
+def test_a_stopped_guest_is_known_to_a_restart_and_not_cut_off_by_it() -> None:
+    stopped = Guest("db", "52:54:00:00:00:98", running=False)
+    found = plan(topology(net=network(mtu=9000)), host(there(network(), network(), guests=(stopped,))))
+    assert found.impact is Impact.RESTART
+    assert (only(found).guests, only(found).cut, found.needs_consent) == ((stopped,), (), False)
+
+
 def test_a_changed_uuid_takes_the_network_down_completely() -> None:
     other = "99999999-2222-4333-8444-555555555555"
     found = plan(topology(net=network(uuid=other)), host(there(network(), network(), guests=(GUEST,))))
