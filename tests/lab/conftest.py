@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -18,24 +17,13 @@ from typing import cast
 import pytest
 
 from netreconcile.lab import programs
+from tests.waiting import eventually
 
 PACKAGE = Path(programs.__file__).parents[1]
-DEADLINE = 30.0
 STRANGER = 60000 + os.getpid() % 4000
 """A uid of this run only, so that "all labs of this user" are its own."""
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-Eventually = Callable[[Callable[[], object]], bool]
-
-
-def eventually(condition: Callable[[], object]) -> bool:
-    """Return whether the condition comes true before the deadline."""
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 class Traces:
@@ -94,11 +82,6 @@ def traces() -> Iterator[Traces]:
     found = Traces()
     yield found
     found.check()
-
-
-@pytest.fixture(name="eventually")
-def _eventually() -> Eventually:
-    return eventually
 
 
 @pytest.fixture

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import netreconcile
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import libvirt
 
-    from .conftest import Cli, Eventually, Traces
+    from .conftest import Cli, Traces
 else:
     libvirt = pytest.importorskip("libvirt")
 
@@ -68,9 +69,7 @@ def test_a_name_belongs_to_one_lab(cli: Cli, name: str) -> None:
     assert labs(cli)[name]["scenery"] is False
 
 
-def test_a_lab_that_was_killed_is_not_listed_and_its_name_is_free(
-    cli: Cli, name: str, traces: Traces, eventually: Eventually
-) -> None:
+def test_a_lab_that_was_killed_is_not_listed_and_its_name_is_free(cli: Cli, name: str, traces: Traces) -> None:
     cli("start", "--name", name, "--no-scenery")
     pid = labs(cli)[name]["pid"]
     traces.follow(pid)

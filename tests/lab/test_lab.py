@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netreconcile.lab import Lab, LabUnavailable
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     import libvirt
 
-    from .conftest import Eventually, Traces
+    from .conftest import Traces
 else:
     libvirt = pytest.importorskip("libvirt")
 
@@ -131,7 +132,7 @@ def test_a_command_in_a_folder_that_the_lab_hides_starts_at_the_top(traces: Trac
         assert lab.run("pwd", cwd=hidden, capture_output=True).stdout == "/\n"
 
 
-def test_a_command_that_takes_too_long_ends_with_its_timeout(traces: Traces, eventually: Eventually) -> None:
+def test_a_command_that_takes_too_long_ends_with_its_timeout(traces: Traces) -> None:
     with Lab() as lab:
         traces.follow(lab.pid)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -146,7 +147,7 @@ def test_programs_inside_find_the_lab_by_themselves(traces: Traces) -> None:
         assert output(lab, sys.executable, "-c", script).startswith("network+unix:///system?socket=/run/libvirt/")
 
 
-def test_orphans_are_reaped(traces: Traces, eventually: Eventually) -> None:
+def test_orphans_are_reaped(traces: Traces) -> None:
     with Lab() as lab:
         traces.follow(lab.pid)
         orphan = output(lab, "sh", "-c", "sh -c 'exit' >/dev/null & echo $!").strip()

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import netreconcile
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import libvirt
 
-    from .conftest import Eventually, Traces
+    from .conftest import Traces
 else:
     libvirt = pytest.importorskip("libvirt")
 
@@ -90,7 +91,7 @@ def marked(mark: str) -> list[str]:
 
 @pytest.mark.usefixtures("traces")
 @pytest.mark.parametrize("milliseconds", range(0, 400, 40))
-def test_nothing_is_left_of_a_lab_whose_owner_dies_while_it_starts(eventually: Eventually, milliseconds: int) -> None:
+def test_nothing_is_left_of_a_lab_whose_owner_dies_while_it_starts(milliseconds: int) -> None:
     mark = uuid.uuid4().hex
     with start(OWNER, MARK=mark) as process:
         with suppress(subprocess.TimeoutExpired):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from netreconcile.lab import programs
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -42,6 +43,8 @@ def client(host: LabHost) -> Generator[str]:
     try:
         ask = ("udhcpc", "-i", "eth0", "-f", "-q", "-n", "-t", "10", "-s", "/bin/true", "-x", "hostname:web")
         host.lab.run("ip", "netns", "exec", "client", *ask, check=True, capture_output=True)
+        # dnsmasq answers the client first, and lets its script write down the lease for libvirt afterwards.
+        assert eventually(host.network("t").DHCPLeases)
         (lease,) = host.network("t").DHCPLeases()
         yield lease["ipaddr"]
     finally:
