@@ -37,6 +37,8 @@ class Cause(StrEnum):
     FOREIGN_EDIT = "foreign edit"
     FILE_CHANGED = "file changed"
     NOT_IN_FILE = "not in the file"
+    ROLLED_BACK = "rolled back"
+    NOT_BEFORE = "not there before"
 
 
 @dataclass(frozen=True, slots=True)

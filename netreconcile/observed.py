@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
     from netreconcile.binding import Version
     from netreconcile.mark import Mark
     from netreconcile.model import Network
+
+ABSENT = "absent"
+"""The state of a network that isn't there."""
+
+_COUNTS = re.compile(r" connections='[0-9]+'")
+"""How many guests are connected, which libvirt prints into a running definition."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,6 +98,21 @@ class Observed:
     def loose(self) -> tuple[Guest, ...]:
         """Return the running guests that belong to the network and have no link."""
         return tuple(guest for guest in self.guests if guest.running and not guest.plugged)
+
+    @property
+    def state(self) -> str:
+        """Return a digest of all that libvirt keeps of the network, so that a change by anybody can be told.
+
+        Guests that come and go change nothing of it.
+        """
+        running = None if self.running_xml is None else _COUNTS.sub("", self.running_xml)
+        kept = (self.uuid, self.config_xml, running, self.autostart)
+        return hashlib.sha256(repr(kept).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def state_of(there: Observed | None) -> str:
+    """Return the state of a network that may be missing."""
+    return there.state if there else ABSENT
 
 
 @dataclass(frozen=True, slots=True)

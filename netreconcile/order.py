@@ -11,6 +11,7 @@ import graphlib
 import heapq
 import ipaddress
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from netreconcile.actions import Action, Define, Impact, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
@@ -31,12 +32,29 @@ _RANK: dict[type[Action], int] = {Define: 0, Replug: 1, Update: 2, SetAutostart:
 before the first is up again."""
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What a network is to run that isn't its config, and the actions that bring that up."""
+
+    network: Network
+    actions: tuple[Action, ...]
+
+
 class Claims:
     """Who holds what on the host before the plan, and which step claims or releases it."""
 
-    def __init__(self, desired: Mapping[str, Network], host: Mapping[str, Observed]) -> None:
-        """Take the networks that the file wants active or inactive, and all that the host has."""
+    def __init__(
+        self,
+        desired: Mapping[str, Network],
+        host: Mapping[str, Observed],
+        runs: Mapping[str, Runs] | None = None,
+    ) -> None:
+        """Take the networks that are wanted, active or inactive, and all that the host has.
+
+        `runs` has those that are to run something else than their config.
+        """
         self._host = host
+        self._runs = runs or {}
         self._held = {name: frozenset(_held(there)) for name, there in host.items()}
         self._holders: dict[Resource, list[tuple[str, Held]]] = {}
         for name, things in self._held.items():
@@ -63,10 +81,11 @@ class Claims:
         network = self._wanted.get(step.network)
         if network is None:
             return frozenset()
+        runs = self._runs[step.network].network if step.network in self._runs else network
         if isinstance(step.action, Define):
-            return frozenset({*_bridge(network), *_uuid(network)})
+            return frozenset({*_bridge(network), *_bridge(runs), *_uuid(network)})
         if isinstance(step.action, Start):
-            return frozenset({*_bridge(network), *_layer3(network)})
+            return frozenset({*_bridge(runs), *_layer3(runs)})
         return frozenset()
 
     def released(self, step: Step) -> frozenset[Held]:
@@ -97,11 +116,12 @@ class Claims:
         actions: list[Action] = [Stop()] if there.active else []
         if there.persistent:
             actions.append(Undefine())
-        actions += (step.action for step in sequence if isinstance(step.action, Define))
+        actions.append([step.action for step in sequence if isinstance(step.action, Define)][-1])
         if wanted.autostart:
             actions.append(SetAutostart(enabled=True))
         if wanted.state == "active":
-            actions += (Start(), *replugs(there.guests))
+            starts = self._runs[name].actions if name in self._runs else (Start(),)
+            actions += (*starts, *replugs(there.guests))
         impact = Impact.RESTART if wanted.state == "active" else Impact.REMOVE
         return tuple(Step(name, action, impact if there.active else Impact.NONE) for action in actions)
 

@@ -58,13 +58,13 @@ def plan(topology: Topology, host: Host, *, take_over: bool = False, max_impact:
     if not topology.networks:
         reason = "the file names no network, and an empty file removes nothing: `netreconcile destroy` does"
         parts = {name: refused(name, host.networks[name], reason, part.drifts) for name, part in parts.items()}
-    return _arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
+    return arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
 
 
 def removal(topology: Topology, host: Host) -> Plan:
     """Return the plan that removes exactly what carries the topology's mark; its policy counts."""
     parts = {name: remove(name, host.networks[name]) for name in _owned(topology, host)}
-    return _arranged(topology.name, parts, Claims({}, host.networks), Limits(topology.policy))
+    return arranged(topology.name, parts, Claims({}, host.networks), Limits(topology.policy))
 
 
 def concerned(topology: Topology, host: Host) -> tuple[str, ...]:
@@ -76,8 +76,11 @@ def _owned(topology: Topology, host: Host) -> list[str]:
     return [name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name]
 
 
-def _arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims, limits: Limits) -> Plan:
-    """Return the plan with all steps in order; what can't be done, or must not, is taken out of it, with the reason."""
+def arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims, limits: Limits) -> Plan:
+    """Return the plan with all steps in order; what can't be done, or must not, is taken out of it, with the reason.
+
+    `parts` are changed.
+    """
     while True:
         blocked, steps = _in_order({name: part.steps for name, part in parts.items() if part.steps}, claims)
         for name, reason in blocked.items():

@@ -34,6 +34,7 @@ CORE = (
     "networkplan",
     "policy",
     "plan",
+    "restore",
 )
 """The pure core, each module above those before it."""
 SHELL = frozenset(

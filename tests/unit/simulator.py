@@ -85,7 +85,12 @@ class Simulator:
             )
             for name, there in self.known.items()
         }
-        return Host("test:///memory", self.version, networks)
+        waiting = {
+            name: tuple(replace(guest, plugged=False) for guest in guests)
+            for name, guests in self.guests.items()
+            if name not in self.known
+        }
+        return Host("test:///memory", self.version, networks, waiting)
 
     def perform(self, step: Step) -> None:
         """Do what the step says. Raises Refused."""
