@@ -87,12 +87,14 @@ class Replug:
     """Plug a running guest back into its network (virDomainUpdateDeviceFlags, twice); the guest sees no link change.
 
     `by_bridge` guests name the bridge, and get the network's current one. `target` names the guest's end for people.
+    `portgroup` is what the others name of the network's, if any.
     """
 
     domain: str
     mac: str
     target: str
     by_bridge: bool = False
+    portgroup: str = ""
 
 
 Action: TypeAlias = Define | Update | SetAutostart | Start | Stop | Undefine | Replug

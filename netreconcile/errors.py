@@ -105,6 +105,40 @@ class Unreachable(NetreconcileError):
     exit_code = 69
 
 
+class Busy(NetreconcileError):
+    """Another run has the host's lock."""
+
+    exit_code = 75
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+    def __str__(self) -> str:
+        return (
+            f"another run changes this host: {self.holder}; --lock-timeout SECONDS waits for it. Nothing was changed."
+        )
+
+
+class JournalFailed(NetreconcileError):
+    """The journal can't be read, or can't be written where others could not interfere."""
+
+
+class Unfinished(NetreconcileError):
+    """A change broke off, and can neither go on nor be taken back now; the journal has it."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(number, reason)
+        self.number = number
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"{self.reason}\nThe change broke off here; entry {self.number} of the journal has what the networks were."
+            "\n`netreconcile apply` finishes it, `netreconcile rollback` undoes it."
+        )
+
+
 class LibvirtFailed(NetreconcileError):
     """A libvirt call failed; `code` is libvirt's error number (`virErrorNumber`), `call` the call in plan words."""
 
@@ -116,3 +150,9 @@ class LibvirtFailed(NetreconcileError):
 
     def __str__(self) -> str:
         return f"{self.call}: {self.message}"
+
+
+class ConnectionLost(LibvirtFailed):
+    """The connection was gone before libvirt's answer came: whether the call was carried out is unknown."""
+
+    exit_code = 69

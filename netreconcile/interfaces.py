@@ -37,9 +37,10 @@ def interfaces(domain: str, xml: str, *, running: bool = True) -> tuple[Interfac
         if source is None or (network is None and bridge is None):
             continue
         device = target.get("dev", "") if target is not None else ""
+        group = source.get("portgroup", "")
         found.append(
             Interface(
-                guest=Guest(domain, mac_of(element), device, running),
+                guest=Guest(domain, mac_of(element), device, running, portgroup=group),
                 network=network,
                 bridge=bridge,
                 port=source.get("portid", ""),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netreconcile import codec
+from netreconcile.diff import changes
+from netreconcile.fill import as_running, filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,8 @@ ABSENT = "absent"
 
 _COUNTS = re.compile(r" connections='[0-9]+'")
 """How many guests are connected, which libvirt prints into a running definition."""
+_BETWEEN = re.compile(r">\s+<")
+"""Space between elements: libvirt indents metadata more with each restart of its daemon."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +34,8 @@ class Guest:
     `target` is the host's end of the cable (`vnet0`), empty where libvirt doesn't tell. `by_bridge` guests name the
     bridge instead of the network: libvirt keeps no network port for them. A running guest that is not `plugged` lost
     its link when somebody restarted the network. One that isn't `reachable` is known by its port only: the connection
-    has no domains (`network:///system`), and can't plug it back in. `address` is what DHCP lent it, if anything.
+    has no domains (`network:///system`), and can't plug it back in. `address` is what DHCP lent it, if anything, and
+    `portgroup` what it names of the network's, if any.
     """
 
     domain: str
@@ -41,6 +46,7 @@ class Guest:
     plugged: bool = True
     reachable: bool = True
     address: str = ""
+    portgroup: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,6 +96,11 @@ class Observed:
         return self.config_xml is not None
 
     @property
+    def defined(self) -> Network | None:
+        """Return the config, or what runs without one; None where libvirt's XML is unreadable."""
+        return self.config or self.running
+
+    @property
     def connected(self) -> tuple[Guest, ...]:
         """Return the guests that lose their link when the network stops."""
         return tuple(guest for guest in self.guests if guest.running and guest.plugged)
@@ -101,13 +112,31 @@ class Observed:
 
     @property
     def state(self) -> str:
-        """Return a digest of all that libvirt keeps of the network, so that a change by anybody can be told.
+        """Return digests of all that libvirt keeps of the network: of its definition, a dot, and of what it runs.
 
         Guests that come and go change nothing of it.
         """
-        running = None if self.running_xml is None else _COUNTS.sub("", self.running_xml)
-        kept = (self.uuid, self.config_xml, running, self.autostart)
-        return hashlib.sha256(repr(kept).encode(errors="surrogatepass")).hexdigest()[:16]
+        defined = _digest(repr((self.uuid, essence(self.config_xml), self.autostart)))
+        return f"{defined}.{_digest(essence(self.running_xml)) if self.running_xml else ''}"
+
+    def is_as_left(self, state: str) -> bool:
+        """Return whether nobody else has changed the network since it had the state.
+
+        It may have stopped since, or started from its config: a host that was restarted is none that was changed.
+        """
+        if state == self.state:
+            return True
+        if state.partition(".")[0] != self.state.partition(".")[0] or not self.persistent:
+            return False
+        return not self.active or self.runs_config
+
+    @property
+    def runs_config(self) -> bool:
+        """Return whether the network runs what its config says."""
+        if self.running is None or self.config is None:
+            return False
+        started = as_running(filled(self.config, self.running), self.running)
+        return not changes(self.running, started)
 
 
 def state_of(there: Observed | None) -> str:
@@ -115,17 +144,28 @@ def state_of(there: Observed | None) -> str:
     return there.state if there else ABSENT
 
 
+def essence(xml: str | None) -> str | None:
+    """Return a definition without what changes in it although nobody changes it."""
+    return None if xml is None else _BETWEEN.sub("><", _COUNTS.sub("", xml))
+
+
+def _digest(text: str | None) -> str:
+    return hashlib.sha256((text or "").encode(errors="surrogatepass")).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """A libvirt host: its networks by name, and the release of its libvirt.
 
-    `waiting` are the running guests of networks that aren't there: somebody removed the network under them.
+    `waiting` are the running guests of networks that aren't there: somebody removed the network under them. `lost` are
+    networks that a change has taken away and not brought back, as they were before.
     """
 
     uri: str
     version: Version
     networks: Mapping[str, Observed] = field(default_factory=dict)
     waiting: Mapping[str, tuple[Guest, ...]] = field(default_factory=dict)
+    lost: Mapping[str, Observed] = field(default_factory=dict)
 
 
 def observed(  # noqa: PLR0913 -- one argument a fact

@@ -227,7 +227,7 @@ def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
 def replugs(guests: tuple[Guest, ...]) -> tuple[Replug, ...]:
     """Return what plugs running guests back in, those of them that the connection reaches."""
     return tuple(
-        Replug(guest.domain, guest.mac, guest.target, guest.by_bridge)
+        Replug(guest.domain, guest.mac, guest.target, guest.by_bridge, guest.portgroup)
         for guest in guests
         if guest.running and guest.reachable
     )

@@ -25,6 +25,7 @@ CORE = (
     "diff",
     "fill",
     "observed",
+    "allowance",
     "actions",
     "live",
     "drift",
@@ -87,9 +88,9 @@ def test_the_core_is_a_ladder(module: str) -> None:
     assert own(PACKAGE / f"{module}.py") - {"checks"} <= below
 
 
-def test_only_the_host_adapter_and_the_lab_know_libvirt() -> None:
+def test_only_one_module_and_the_lab_import_libvirt() -> None:
     users = {name(path) for path in MODULES if {"libvirt", "libvirt_qemu"} & set(imports(path))}
-    assert {user for user in users if not user.startswith("lab")} <= {"host", "guests"}
+    assert {user for user in users if not user.startswith("lab")} == {"reach"}
 
 
 def test_only_loader_and_dump_know_yaml() -> None:

@@ -24,7 +24,8 @@ def found(kind: str, source: str, target: str = "<target dev='vnet0'/>") -> tupl
     ],
 )
 def test_an_interface_names_its_network_whatever_that_leads_to(kind: str, source: str) -> None:
-    assert found(kind, source) == (Interface(Guest("web", MAC, "vnet0"), "t", None, "1"),)
+    group = "p" if "portgroup" in source else ""
+    assert found(kind, source) == (Interface(Guest("web", MAC, "vnet0", portgroup=group), "t", None, "1"),)
 
 
 def test_an_interface_can_name_a_bridge_instead() -> None:

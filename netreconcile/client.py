@@ -1,0 +1,92 @@
+"""A connection to libvirt that can be opened again: every call goes through it, and fails with an error of ours."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from netreconcile.errors import ConnectionLost, LibvirtFailed, Unreachable
+from netreconcile.reach import binding, reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import libvirt
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+"""Seconds between attempts to connect again; each pause is twice the one before."""
+
+
+class Client:
+    """What calls go through: `api` is libvirt's module, `connection` libvirt's own connection, which may change.
+
+    Raises Unreachable, after `timeout` seconds at the latest.
+    """
+
+    def __init__(self, uri: str, *, readonly: bool, timeout: float) -> None:
+        self.uri = uri
+        self.api: Any = binding()
+        self._readonly = readonly
+        self._timeout = timeout
+        self.connection = self._reach(timeout)
+
+    def call(self, words: str, function: Callable[[], T]) -> T:
+        """Return what the function returns, which calls libvirt once. Raises LibvirtFailed."""
+        try:
+            return function()
+        except self.api.libvirtError as error:
+            raise self._failed(words, error) from error
+
+    def lookup(self, words: str, name: str) -> libvirt.virNetwork:
+        """Return libvirt's handle of a network. Raises LibvirtFailed."""
+        network: libvirt.virNetwork = self.call(words, lambda: self.connection.networkLookupByName(name))
+        return network
+
+    def reopen(self, patience: float) -> None:
+        """`connection` is a new one. Raises Unreachable after `patience` seconds without one."""
+        self.close()
+        end, pause = monotonic() + patience, FIRST_PAUSE
+        while True:
+            left = max(end - monotonic(), 0)
+            try:
+                self.connection = self._reach(min(self._timeout, left))
+            except Unreachable:
+                if monotonic() + pause > end:
+                    raise
+            else:
+                return
+            sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """The connection is closed, if it wasn't."""
+        try:
+            self.connection.close()
+        except self.api.libvirtError:
+            log.debug("the connection was gone already")
+
+    def _reach(self, timeout: float) -> libvirt.virConnect:
+        return reach(self.api, self.uri, readonly=self._readonly, timeout=timeout)
+
+    def _failed(self, words: str, error: libvirt.libvirtError) -> LibvirtFailed:
+        message, code = error.get_error_message() or str(error), error.get_error_code() or -1
+        if self._lost(error):
+            return ConnectionLost(words, f"the connection to libvirt was lost ({message})", code)
+        return LibvirtFailed(words, message, code)
+
+    def _lost(self, error: libvirt.libvirtError) -> bool:
+        """Return whether libvirt has failed to hand the call to the daemon or to get its answer.
+
+        With modular daemons, the connection that broke may be the one behind ours, between virtqemud and virtnetworkd.
+        """
+        broken = (self.api.VIR_ERR_SYSTEM_ERROR, self.api.VIR_ERR_INTERNAL_ERROR)
+        if error.get_error_domain() == self.api.VIR_FROM_RPC and error.get_error_code() in broken:
+            return True
+        try:
+            return not self.connection.isAlive()
+        except self.api.libvirtError:
+            return True
