@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from netreconcile import codec
+from netreconcile import allowance, codec
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine
 from netreconcile.checks import requirements
 from netreconcile.diff import changes
@@ -18,6 +18,7 @@ from netreconcile.running import Untouchable, impact_of, moves, names_of, priced
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from netreconcile.allowance import Allowance
     from netreconcile.binding import Version
     from netreconcile.diff import Change
     from netreconcile.errors import Path
@@ -70,8 +71,19 @@ class NetworkPlan:
         return ()
 
 
-def network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool) -> NetworkPlan:
+def network_plan(  # noqa: PLR0913 -- one argument a fact
+    topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool, allowed: Allowance
+) -> NetworkPlan:
     """Return what makes one network match the topology, seen without the others; they are in `claims`."""
+    found = _network_plan(topology, name, host, claims, take_over=take_over)
+    desired, there = topology.networks.get(name), host.networks.get(name, host.lost.get(name))
+    if desired is None or desired.state == "absent" or not found.steps:
+        return found
+    objection = allowance.objection(desired, there, allowed)
+    return refused(name, there, objection, found.drifts) if objection else found
+
+
+def _network_plan(topology: Topology, name: str, host: Host, claims: Claims, *, take_over: bool) -> NetworkPlan:
     desired, there, version = topology.networks.get(name), host.networks.get(name), host.version
     if there is None:
         return _create(topology, name, host)
@@ -106,13 +118,19 @@ def _create(topology: Topology, name: str, host: Host) -> NetworkPlan:
         return NetworkPlan(name, Verb.NOTHING)
     if (missing := _unsupported(desired, host.version)) is not None:
         return refused(name, None, missing, [Drift(Cause.MISSING)])
-    actions: list[Action] = [Define(codec.new(name, desired, mark_of(topology, desired)))]
+    mark, lost = mark_of(topology, desired), host.lost.get(name)
+    notes: tuple[str, ...] = ()
+    xml = codec.new(name, desired, mark)
+    if lost and lost.defined:
+        xml = codec.overlay(lost.config_xml or lost.running_xml or "", filled(desired, lost.defined), mark)
+        notes = ("brought back: an earlier change took it away and broke off",)
+    actions: list[Action] = [Define(xml)]
     if desired.autostart:
         actions.append(SetAutostart(enabled=True))
     if desired.state == "active":
         actions += (Start(), *replugs(host.waiting.get(name, ())))
     steps = tuple(Step(name, action, Impact.NONE) for action in actions)
-    return NetworkPlan(name, Verb.CREATE, (Drift(Cause.MISSING),), steps)
+    return NetworkPlan(name, Verb.CREATE, (Drift(Cause.MISSING),), steps, notes=notes)
 
 
 def remove(name: str, there: Observed, *, protect: bool = False) -> NetworkPlan:

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netreconcile.actions import Impact, Step
+from netreconcile.allowance import NOTHING
+from netreconcile.fill import filled
 from netreconcile.networkplan import NetworkPlan, Verb, network_plan, refused, remove
 from netreconcile.order import Claims, Deadlock, ordered
 from netreconcile.policy import Limits, objections
 
 if TYPE_CHECKING:
-    from netreconcile.model import Topology
+    from netreconcile.allowance import Allowance
+    from netreconcile.model import Network, Topology
     from netreconcile.observed import Host
     from netreconcile.order import Sequences
 
@@ -45,20 +48,36 @@ class Plan:
         return any(item.cut for item in self.networks)
 
 
-def plan(topology: Topology, host: Host, *, take_over: bool = False, max_impact: Impact = Impact.REMOVE) -> Plan:
+def plan(
+    topology: Topology,
+    host: Host,
+    *,
+    take_over: bool = False,
+    max_impact: Impact = Impact.REMOVE,
+    allowed: Allowance = NOTHING,
+) -> Plan:
     """Return the steps that make the host match the topology.
 
     Networks that the file doesn't name and that don't carry the topology's mark don't occur in the plan. With
-    `take_over` networks with another topology's mark become this topology's. What is above `max_impact` is held back,
-    and the rest is planned.
+    `take_over` networks with another topology's mark become this topology's. What is above `max_impact` is held back, a
+    network that adds what needs permission and isn't `allowed` is refused, and the rest is planned.
     """
-    claims = Claims(topology.networks, host.networks)
+    claims = Claims({**topology.networks, **_brought_back(topology, host)}, host.networks)
     names = concerned(topology, host)
-    parts = {name: network_plan(topology, name, host, claims, take_over=take_over) for name in names}
+    parts = {name: network_plan(topology, name, host, claims, take_over=take_over, allowed=allowed) for name in names}
     if not topology.networks:
         reason = "the file names no network, and an empty file removes nothing: `netreconcile destroy` does"
         parts = {name: refused(name, host.networks[name], reason, part.drifts) for name, part in parts.items()}
     return arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
+
+
+def _brought_back(topology: Topology, host: Host) -> dict[str, Network]:
+    """Return the wanted networks that a change has lost, with what libvirt had chosen for them."""
+    return {
+        name: filled(topology.networks[name], there.defined)
+        for name, there in host.lost.items()
+        if name in topology.networks and there.defined
+    }
 
 
 def removal(topology: Topology, host: Host) -> Plan:

@@ -6,7 +6,8 @@
 | `live.xml`      | a network as it runs; `live-b.xml` and so on are further ones                               |
 | `config.xml`    | its definition: the same as `live.xml` if absent, none if empty; alone it is a stopped one  |
 | `host.yaml`     | what no XML says: `libvirt`, `autostart: {net: false}`, `guests: {net: [web]}`, `take_over: true` |
-|                 | and `loose: [web]`, which of the guests have lost their link                                |
+|                 | `loose: [web]`, which of the guests have lost their link; and what the operator allows,     |
+|                 | `allow: {dnsmasq_options: [log-queries], tftp_roots: [/srv/tftp]}`                          |
 | `plan.txt`      | what `plan` prints                                                                          |
 
 With UPDATE_CASES in the environment the plans are written anew: read the difference before it is committed.
@@ -24,6 +25,7 @@ import pytest
 import yaml
 
 from netreconcile.actions import Start
+from netreconcile.allowance import Allowance
 from netreconcile.loader import load
 from netreconcile.observed import Guest, Host, Observed, observed
 from netreconcile.plan import Plan, plan
@@ -40,10 +42,12 @@ class Case:
     folder: Path
     host: Host
     take_over: bool
+    allowed: Allowance
 
     def plan(self, host: Host) -> Plan:
         """Return the plan for a host."""
-        return plan(load([str(self.folder / "topology.yaml")]).topology, host, take_over=self.take_over)
+        topology = load([str(self.folder / "topology.yaml")]).topology
+        return plan(topology, host, take_over=self.take_over, allowed=self.allowed)
 
 
 def read(folder: Path) -> Case:
@@ -76,7 +80,9 @@ def read(folder: Path) -> Case:
         )
     version = tuple(map(int, facts.get("libvirt", "12.0.0").split(".")))
     assert len(version) == 3
-    return Case(folder, Host("test:///case", version, networks), facts.get("take_over", False))
+    allow = facts.get("allow", {})
+    allowed = Allowance(tuple(allow.get("dnsmasq_options", ())), tuple(allow.get("tftp_roots", ())))
+    return Case(folder, Host("test:///case", version, networks), facts.get("take_over", False), allowed)
 
 
 def _text(path: Path) -> str | None:
