@@ -16,6 +16,7 @@ from lxml import etree
 from netreconcile.binding import NAMESPACES, Binding, bindings
 from netreconcile.mark import Mark, read_mark, write_mark
 from netreconcile.model import Element, Network
+from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -32,17 +33,19 @@ class UnreadableXml(ValueError):
 def parse_xml(xml: str) -> _Element:
     """Return the root of a network's XML; comments and processing instructions stay in it.
 
-    Raises UnreadableXml.
+    The limits are libxml2's usual ones, which libvirt reads with, too. Raises UnreadableXml.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, strip_cdata=False)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, strip_cdata=False)
     try:
         root = etree.fromstring(xml.encode(), parser)
-    except etree.XMLSyntaxError as error:
-        raise UnreadableXml(error.msg) from error
-    except UnicodeEncodeError as error:
-        raise UnreadableXml(str(error)) from error
+    except (etree.XMLSyntaxError, UnicodeEncodeError) as error:
+        reason = error.msg if isinstance(error, etree.XMLSyntaxError) else str(error)
+        raise UnreadableXml(printable(reason)) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        msg = "it has a document type, which libvirt doesn't print and whose entities could be endless"
+        raise UnreadableXml(msg)
     if root.tag != "network":
-        msg = f"the root element is <{etree.QName(root).localname}>, not <network>"
+        msg = f"the root element is <{printable(etree.QName(root).localname)}>, not <network>"
         raise UnreadableXml(msg)
     return root
 
@@ -170,7 +173,7 @@ def _leaf(element: _Element, binding: Binding) -> Any:
     if xml.notation:
         text = xml.notation.read(element)
     else:
-        text = element.get(binding.attribute) if binding.attribute else (element.text or "")
+        text = element.get(binding.attribute) if binding.attribute else (element.text or None)
     if text is None:
         return None
     if binding.kind is bool:
@@ -228,15 +231,16 @@ def _write_list(element: _Element, binding: Binding, before: tuple[Any, ...], af
     for key in existing.keys() - wanted.keys():
         container.remove(existing.pop(key)[0])
     last = next(reversed(container.findall(binding.steps[-1])), None)
-    position = len(container) if last is None else container.index(last) + 1
+    following = None if last is None else last.getnext()
+    # To insert by position is to count from the start each time.
+    add = container.append if following is None else following.addprevious
     written = []
     for key, item in wanted.items():
         if key in existing:
             child, current = existing[key]
         else:
             child = container.makeelement(binding.steps[-1], nsmap=_nsmap(binding.xml.path))
-            container.insert(position, child)
-            position += 1
+            add(child)
             current = _read(child, type(item)) if isinstance(item, Element) else None
         if isinstance(item, Element):
             _write(child, cast("Element", current), item)
@@ -267,15 +271,18 @@ def _reach(element: _Element, steps: tuple[str, ...]) -> _Element:
 
 
 def _prune(element: _Element, steps: tuple[str, ...]) -> None:
-    """Take out what has become empty along the steps, innermost first."""
-    if not steps:
+    """Take out what has become empty along the steps, innermost first.
+
+    With it goes a second element of the same name: nobody reads it, but when the first has gone it would be read.
+    """
+    children = element.findall(steps[0]) if steps else []
+    if not children:
         return
-    child = element.find(steps[0])
-    if child is None:
-        return
+    child = children[0]
     _prune(child, steps[1:])
     if not len(child) and not child.attrib and not (child.text or "").strip():
-        element.remove(child)
+        for each in children:
+            element.remove(each)
 
 
 def _nsmap(name: str) -> dict[str, str] | None:

@@ -14,15 +14,19 @@ import yaml
 
 from netreconcile import scalars, syntax
 from netreconcile.errors import InvalidTopology, Position, Problem
+from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MAX_DEPTH: Final = 64
-MAX_VALUES: Final = 200_000
-"""Most values and keys in a file, those of an alias counted again at each use; 10 000 DHCP hosts are some 90 000."""
+MAX_VALUES: Final = 120_000
+"""Most values and keys of all files of a topology, those of an alias counted again at each use; 10 000 DHCP hosts are
+some 90 000."""
 MAX_KEY: Final = 1024
 """Longest key in characters: YAML's own limit, except behind `? `."""
+MAX_TEXT: Final = 64 * 1024
+"""Longest value in characters; only descriptions come anywhere near."""
 MAX_PROBLEMS: Final = 100
 
 # Without libyaml (wheels and distributions have it) the same text is read some 20 times slower.
@@ -51,12 +55,19 @@ class Node:
     complete: bool = True
 
 
-def compose(text: str, file: str) -> Node:
+@dataclass(slots=True)
+class Tally:
+    """How many values the files of a topology hold so far."""
+
+    values: int = 0
+
+
+def compose(text: str, file: str, tally: Tally) -> Node:
     """Return the root of the one document in the text; its value is None if there is none.
 
-    Raises: InvalidTopology with all problems found, up to `MAX_PROBLEMS`.
+    The tally counts on. Raises: InvalidTopology with all problems found, up to `MAX_PROBLEMS`.
     """
-    composer = _Composer(text, file)
+    composer = _Composer(text, file, tally)
     root = composer.document()
     if composer.problems:
         raise InvalidTopology(tuple(composer.problems))
@@ -66,14 +77,14 @@ def compose(text: str, file: str) -> Node:
 class _Composer:
     """Takes events one by one; holds the place where it stands and what it found wrong so far."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, tally: Tally) -> None:
         self.problems: list[Problem] = []
         self._text = text
         self._file = file
         self._events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
         self._anchors: dict[str, Node] = {}
         self._path: list[str | int] = []
-        self._size = 0
+        self._tally = tally
 
     def document(self) -> Node:
         self._next()
@@ -92,7 +103,8 @@ class _Composer:
         try:
             return next(self._events)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
-            self.problems.append(syntax.problem(error, self._text, self._file))
+            found = syntax.problem(error, self._text, self._file)
+            self.problems.append(replace(found, message=printable(found.message), hint=printable(found.hint)))
             raise InvalidTopology(tuple(self.problems)) from error
 
     def _node(self, event: yaml.Event, depth: int) -> Node:
@@ -105,12 +117,12 @@ class _Composer:
         node = self._anchored(event, Node(None, *_place(event), complete=False))
         if depth == MAX_DEPTH:
             self._stop(event, "too-deep", f"values are nested deeper than {MAX_DEPTH} levels")
-        size = self._size
+        before = self._tally.values
         if isinstance(event, yaml.MappingStartEvent):
             self._mapping(event, node, depth + 1)
         else:
             self._sequence(event, node, depth + 1)
-        node.size = self._size - size + 1
+        node.size = self._tally.values - before + 1
         node.height = 1 + max((inner.height for inner in node.items.values()), default=0)
         node.complete = True
         return node
@@ -209,11 +221,17 @@ class _Composer:
             return None
         try:
             if event.tag is not None:
-                return scalars.tagged(event.tag, text)
-            return text if event.style else scalars.plain(text)
+                value = scalars.tagged(event.tag, text)
+            else:
+                value = text if event.style else scalars.plain(text)
         except scalars.ScalarError as bad:
             self._report(event, bad.code, str(bad), bad.hint)
             return None
+        if len(text) > MAX_TEXT:
+            message = f"the text {scalars.shown(text)} has {len(text)} characters, more than {MAX_TEXT}"
+            self._report(event, "text-too-long", message, "is a quote missing?")
+            return None
+        return value
 
     def _check_tag(self, event: yaml.Event, kind: str) -> None:
         tag = getattr(event, "tag", None)
@@ -222,9 +240,9 @@ class _Composer:
             self._report(event, bad.code, str(bad), bad.hint)
 
     def _count(self, event: yaml.Event, size: int) -> None:
-        self._size += size
-        if self._size > MAX_VALUES:
-            hint = "split the file; a use of an alias counts for all that it stands for"
+        self._tally.values += size
+        if self._tally.values > MAX_VALUES:
+            hint = "make several topologies of it; a use of an alias counts for all that it stands for"
             self._stop(event, "too-many-values", f"there are more than {MAX_VALUES} values up to here", hint)
 
     def _report(self, event: yaml.Event, code: str, message: str, hint: str = "") -> None:
@@ -238,7 +256,8 @@ class _Composer:
 
     def _problem(self, event: yaml.Event, code: str, message: str, hint: str) -> Problem:
         line, column = _place(event)
-        return Problem(code, message, tuple(self._path), Position(self._file, line + 1, column + 1), hint)
+        place = Position(self._file, line + 1, column + 1)
+        return Problem(code, printable(message), tuple(self._path), place, printable(hint))
 
 
 def _place(event: yaml.Event) -> tuple[int, int]:

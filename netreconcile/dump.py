@@ -9,6 +9,7 @@ import yaml
 
 from netreconcile.binding import ShortFor, bindings
 from netreconcile.model import Element
+from netreconcile.reader import FORBIDDEN
 from netreconcile.unmodelled import unmodelled
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def topology_text(name: str, networks: Mapping[str, Observed]) -> str:
             allow_unicode=True,
         )
         parts += (f"  {line}\n" if line else "\n" for line in body.rstrip("\n").split("\n"))
-    return "".join(parts)
+    # PyYAML quotes what isn't seen as itself, and writes some of it as it is.
+    return FORBIDDEN.sub(lambda bad: f"\\u{ord(bad.group()):04x}", "".join(parts))
 
 
 def _rest(there: Observed) -> tuple[str, ...]:

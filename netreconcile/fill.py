@@ -45,6 +45,12 @@ def digest(desired: Network) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def topology_digest(topology: Topology) -> str:
+    """Return a fingerprint of everything that the files say, whatever the order of keys."""
+    said = topology.model_dump(mode="json", exclude_defaults=True)
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:20]
+
+
 def mark_of(topology: Topology, desired: Network) -> Mark:
     """Return the mark that the network carries on the host from now on."""
     return Mark(topology.name, digest(desired), desired.protect)

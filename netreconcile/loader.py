@@ -2,41 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
-from netreconcile.binding import ShortFor, bindings
+from netreconcile.binding import ShortFor
 from netreconcile.checks import check
+from netreconcile.compose import MAX_VALUES
 from netreconcile.errors import InvalidTopology, Path, Position, Problem, Severity
+from netreconcile.mistakes import field_model, kind_of, mistake, nearest
 from netreconcile.model import Element, Network, Policy, Topology
 from netreconcile.reader import Document, read, read_files
+from netreconcile.spelling import printable
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+E = TypeVar("E", bound=Element)
 
+MAX_PROBLEMS: Final = 1000
+"""Most errors that are told, and most warnings: nobody reads more, and a hostile file has 100 000."""
+_LONGEST_MESSAGE: Final = 500
 _TOP_LEVEL = ("version", "name", "policy", "defaults", "networks")
-_WIDEST = 80
-_LIBVIRT_NAMES = re.compile(r"(?<!^)(?=[A-Z])")
-_SENTENCES = {
-    "missing": "is missing",
-    "string_type": "must be a text",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be {expected}",
-    **dict.fromkeys(("string_too_short", "too_short"), "must not be empty"),
-    **dict.fromkeys(("string_too_long", "too_long"), "must have at most {max_length} characters"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +30,17 @@ class Source:
     """Where the parts of a topology come from, for messages about it."""
 
     documents: tuple[Document, ...]
+    _holders: Mapping[Path, Document] = field(init=False, repr=False, compare=False)
+    """The first file that has a key of the top level, or a network."""
+
+    def __post_init__(self) -> None:
+        holders: dict[Path, Document] = {}
+        for document in self.documents:
+            for key, item in document.value.items() if isinstance(document.value, dict) else ():
+                holders.setdefault((key,), document)
+                for name in item if key == "networks" and isinstance(item, dict) else ():
+                    holders.setdefault((key, name), document)
+        object.__setattr__(self, "_holders", holders)
 
     def position(self, path: Path, *, key: bool = False) -> Position | None:
         """Return where a value stands, with `key` its key; a value that comes from `defaults` stands there."""
@@ -61,10 +58,9 @@ class Source:
         return document.key_position(there) if key else document.position(there)
 
     def _holder(self, path: Path) -> tuple[Document, int, Path] | None:
-        """Return the file that holds most of the path, how many of its parts, and the path."""
-        depths = [(_depth(document.value, path), document) for document in self.documents]
-        depth, document = max(depths, key=lambda item: item[0], default=(0, None))
-        return (document, depth, path) if document and depth else None
+        """Return the file that holds the path, how many of its parts, and the path."""
+        document = self._holders.get(path[:2]) or self._holders.get(path[:1])
+        return (document, _depth(document.value, path), path) if document else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,49 +86,84 @@ def load_text(text: str, file: str) -> Loaded:
 
 
 def _loaded(source: Source, *, strict: bool) -> Loaded:
-    problems: list[Problem] = []
-    parts = _joined(source, problems)
-    networks = _networks(parts, source, problems)
-    policy = Policy() if problems else Policy.model_validate(parts.get("policy") or {})
+    found = _Findings(source)
+    parts = _joined(source, found)
+    networks = _networks(parts, found)
+    policy = Policy() if found.errors else Policy.model_validate(parts.get("policy") or {})
     name = parts.get("name") or "unnamed"
     topology = Topology.model_construct(version=1, name=name, policy=policy, networks=networks)
-    problems += (_placed(problem, source) for problem in check(topology))
-    # What defaults say wrong is found in each network again: told once, where it stands.
-    once = {(problem.position, problem.code, problem.message): problem for problem in reversed(problems)}
-    unique = tuple(sorted(once.values(), key=_by_position))
-    if any(strict or problem.severity is Severity.ERROR for problem in unique):
-        raise InvalidTopology(unique)
-    return Loaded(topology, unique, source)
+    for problem in check(topology):
+        found.add(problem)
+    problems = found.problems()
+    if any(strict or problem.severity is Severity.ERROR for problem in problems):
+        raise InvalidTopology(problems)
+    return Loaded(topology, problems, source)
 
 
-def _joined(source: Source, problems: list[Problem]) -> dict[str, Any]:
+class _Findings:
+    """Collects what is wrong: each thing once, at its place, fit to be shown, and no more than anybody reads."""
+
+    def __init__(self, source: Source) -> None:
+        self.errors: dict[tuple[object, ...], Problem] = {}
+        self._source = source
+        self._warnings: dict[tuple[object, ...], Problem] = {}
+        self._more = 0
+
+    def add(self, problem: Problem) -> None:
+        """Keep the problem, unless it is known. Raises InvalidTopology if there are too many errors to go on."""
+        is_error = problem.severity is Severity.ERROR
+        kept = self.errors if is_error else self._warnings
+        if len(kept) == MAX_PROBLEMS and not is_error:
+            self._more += 1
+            return
+        position = problem.position or self._source.position(problem.path, key=problem.code == "unknown-key")
+        message, hint = (printable(text, _LONGEST_MESSAGE) for text in (problem.message, problem.hint))
+        # What defaults say wrong is found in each network again: told once, where it stands.
+        key = (position, problem.code, message)
+        if len(kept) == MAX_PROBLEMS and key not in kept:
+            end = f"these are the first {MAX_PROBLEMS} errors; the rest is not told"
+            raise InvalidTopology((*self.problems(), Problem("too-many-problems", end, position=position)))
+        kept.setdefault(key, replace(problem, position=position, message=message, hint=hint))
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return them in the order of the files; what is an error somewhere isn't a warning, too."""
+        once = {**self._warnings, **self.errors}
+        found = sorted(once.values(), key=_by_position)
+        if self._more:
+            end = f"there are {self._more} more warnings"
+            found.append(Problem("too-many-problems", end, position=found[-1].position, severity=Severity.WARNING))
+        return tuple(found)
+
+
+def _joined(source: Source, found: _Findings) -> dict[str, Any]:
     """Return the top-level keys of all files as one mapping."""
     parts: dict[str, Any] = {"networks": {}}
     for document in source.documents:
         value = {} if document.value is None else document.value
         if not isinstance(value, dict):
-            message = f"the file holds a {_kind(value)}, not a mapping with the keys {', '.join(_TOP_LEVEL)}"
-            problems.append(Problem("not-a-mapping", message, (), document.position(())))
+            message = f"the file holds a {kind_of(value)}, not a mapping with the keys {', '.join(_TOP_LEVEL)}"
+            found.add(Problem("not-a-mapping", message, (), document.position(())))
             continue
         for key, item in value.items():
             problem = _join(parts, key, item)
             if problem:
                 place = document.key_position(problem.path) if problem.path else document.position(())
-                problems.append(replace(problem, position=place))
+                found.add(replace(problem, position=place))
     if not any(document.value for document in source.documents):
-        if not problems:
+        if not found.errors:
             where = source.documents[0].position(()) if source.documents else None
-            problems.append(Problem("empty", "there is nothing in the topology", (), where, "start with `version: 1`"))
+            found.add(Problem("empty", "there is nothing in the topology", (), where, "start with `version: 1`"))
         return parts
     for key in ("version", "name"):
-        if key not in parts and not any(problem.path == (key,) for problem in problems):
+        if key not in parts:
             hint = (
                 "add `version: 1`"
                 if key == "version"
                 else "it is the owner mark of the networks, e.g. `name: home-lab`"
             )
-            problems.append(Problem("missing-key", f"{key} is missing", (), source.documents[0].position(()), hint))
-    problems += (replace(item, position=source.position(item.path)) for item in _head_problems(parts))
+            found.add(Problem("missing-key", f"{key} is missing", (), source.documents[0].position(()), hint))
+    head: dict[str, Any] = {key: parts[key] for key in ("version", "name", "policy") if key in parts}
+    _validated(Topology, {"version": 1, "name": "x", **head}, (), found)
     return parts
 
 
@@ -141,11 +172,11 @@ def _join(  # noqa: PLR0911 -- one return a rule
 ) -> Problem | None:
     """Put one file's top-level key into the parts, or say why it can't be."""
     if key not in _TOP_LEVEL:
-        return Problem("unknown-key", f"unknown key {key!r}", (key,), hint=_nearest(key, _TOP_LEVEL))
+        return Problem("unknown-key", f"unknown key {key!r}", (key,), hint=nearest(key, _TOP_LEVEL))
     if item is None:
         return None
     if key in ("networks", "defaults", "policy") and not isinstance(item, dict):
-        return Problem("wrong-type", f"must be a mapping, not a {_kind(item)}", (key,))
+        return Problem("wrong-type", f"must be a mapping, not a {kind_of(item)}", (key,))
     if key == "networks" and isinstance(item, dict):
         twice = next((name for name in item if name in parts["networks"]), None)
         parts["networks"].update(item)
@@ -154,42 +185,47 @@ def _join(  # noqa: PLR0911 -- one return a rule
     elif key in ("defaults", "policy") and key in parts:
         return Problem(f"two-{key}", f"another file has {key} already, which counts for all files", (key,))
     elif parts.setdefault(key, item) != item:
-        return Problem("files-disagree", f"is {item!r} here and {parts[key]!r} in another file", (key,))
+        here, there = (kind_of(each) if isinstance(each, (dict, list)) else repr(each) for each in (item, parts[key]))
+        return Problem("files-disagree", f"is {here} here and {there} in another file", (key,))
     return None
 
 
-def _head_problems(parts: dict[str, Any]) -> Iterator[Problem]:
-    head = {key: parts[key] for key in ("version", "name", "policy") if key in parts}
-    try:
-        Topology.model_validate({"version": 1, "name": "x", **head})
-    except ValidationError as error:
-        yield from (_problem(details, Topology, ()) for details in error.errors())
-
-
-def _networks(parts: dict[str, Any], source: Source, problems: list[Problem]) -> dict[str, Network]:
-    defaults = parts.get("defaults") or {}
+def _networks(parts: dict[str, Any], found: _Findings) -> dict[str, Network]:
+    defaults, names = parts.get("defaults") or {}, parts["networks"]
     if defaults:
-        _, found = _network({"mode": "nat", **defaults}, ("defaults",))
-        problems += (_placed(problem, source) for problem in found)
+        size = _size(defaults)
+        if size * len(names) > MAX_VALUES:
+            message = f"{size} values for each of {len(names)} networks are more than {MAX_VALUES}"
+            found.add(Problem("too-many-values", message, ("defaults",), hint="say them where they are needed"))
+            return {}
+        _validated(Network, {"mode": "nat", **defaults}, ("defaults",), found)
     networks = {}
-    for name, own in parts["networks"].items():
+    for name, own in names.items():
         path = ("networks", name)
         if own is not None and not isinstance(own, dict):
-            problem = Problem("wrong-type", f"must be a mapping, not a {_kind(own)}", path)
-            problems.append(_placed(problem, source))
+            found.add(Problem("wrong-type", f"must be a mapping, not a {kind_of(own)}", path))
             continue
-        network, found = _network(_merged(Network, defaults, own or {}), path)
-        problems += (_placed(problem, source) for problem in found)
+        network = _validated(Network, _merged(Network, defaults, own or {}) if defaults else own or {}, path, found)
         if network is not None:
             networks[name] = network
     return networks
 
 
-def _network(data: dict[str, Any], path: Path) -> tuple[Network | None, list[Problem]]:
+def _size(value: object) -> int:
+    """Return how many values and keys there are, as `compose` counts them."""
+    if isinstance(value, dict):
+        return 1 + sum(1 + _size(item) for item in value.values())
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
+
+
+def _validated(model: type[E], data: dict[str, Any], path: Path, found: _Findings) -> E | None:
+    """Return the element, or None if the data is none; what is wrong with it is found then."""
     try:
-        return Network.model_validate(data), []
+        return model.model_validate(data)
     except ValidationError as error:
-        return None, [_problem(details, Network, path) for details in error.errors()]
+        for details in error.errors(include_url=False):
+            found.add(mistake(details, model, path))
+    return None
 
 
 def _merged(model: type[Element] | None, below: Any, above: Any) -> Any:
@@ -199,67 +235,18 @@ def _merged(model: type[Element] | None, below: Any, above: Any) -> Any:
     if not isinstance(below, Mapping) or not isinstance(above, Mapping):
         return above
     merged = {**below, **above}
-    for name, field in model.model_fields.items() if model else ():
-        for short in (item for item in field.metadata if isinstance(item, ShortFor)):
+    for name, info in model.model_fields.items() if model else ():
+        for short in (item for item in info.metadata if isinstance(item, ShortFor)):
             if (name in above) != (short.field in above):  # the other one, said below, counts no more
                 merged.pop(short.field if name in above else name, None)
     for key in below.keys() & above.keys():
-        merged[key] = _merged(_field_model(model, key), below[key], above[key])
+        merged[key] = _merged(field_model(model, key), below[key], above[key])
     return merged
 
 
 def _by_position(problem: Problem) -> tuple[str, int, int, str]:
     place = problem.position
     return (place.file, place.line, place.column, str(problem)) if place else ("", 0, 0, str(problem))
-
-
-def _placed(problem: Problem, source: Source) -> Problem:
-    return replace(problem, position=source.position(problem.path, key=problem.code == "unknown-key"))
-
-
-def _problem(details: ErrorDetails, model: type[Element], path: Path) -> Problem:
-    """Return pydantic's finding in the words of the file."""
-    place = (*path, *details["loc"])
-    kind, value, context = details["type"], details["input"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = tuple(_owner(model, details["loc"]).model_fields)
-        return Problem("unknown-key", "unknown key", place, hint=_nearest(str(details["loc"][-1]), known))
-    if kind == "value_error":
-        return Problem("bad-value", str(context.get("error", details["msg"])), place)
-    sentence = _SENTENCES.get(kind, details["msg"]).format(**context)
-    if kind == "missing":
-        hint = "one of nat, route, open, isolated, very-isolated, bridge, …" if place[-1] == "mode" else ""
-        return Problem("missing-key", f"{place[-1]} is missing", place[:-1], hint=hint)
-    hint = ""
-    if kind == "string_type" and isinstance(value, (int, float)):
-        hint = f'put it in quotes: "{str(value).lower() if isinstance(value, bool) else value}"'
-    shown = _kind(value) if isinstance(value, (dict, list)) else repr(value)
-    return Problem(
-        "wrong-type" if kind.endswith("_type") else "bad-value", f"{sentence}, not {_short(shown)}", place, hint=hint
-    )
-
-
-def _owner(model: type[Element], loc: Sequence[str | int]) -> type[Element]:
-    """Return the model whose key the last part of the location is."""
-    for part in loc[:-1]:
-        model = _field_model(model, part) or model
-    return model
-
-
-def _field_model(model: type[Element] | None, key: str | int) -> type[Element] | None:
-    """Return the model of a field's value or of its list's items, or None."""
-    found = next((item for item in bindings(model) if item.name == key), None) if model else None
-    return found.model if found else None
-
-
-def _nearest(key: str, known: Sequence[str]) -> str:
-    """Return the hint for an unknown key; libvirt's own spelling counts as near."""
-    snake = _LIBVIRT_NAMES.sub("_", key).lower().replace("-", "_")
-    for candidate in (snake, f"{snake}s"):
-        if candidate in known:
-            return f"did you mean {candidate!r}?"
-    close = difflib.get_close_matches(snake, known, 1)
-    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
 
 
 def _depth(value: Any, path: Path) -> int:
@@ -270,11 +257,3 @@ def _depth(value: Any, path: Path) -> int:
         except (KeyError, IndexError, TypeError):
             return depth
     return len(path)
-
-
-def _kind(value: object) -> str:
-    return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else "single value"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"

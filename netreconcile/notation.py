@@ -138,11 +138,11 @@ class Mode:
         """Set the mode, or take `<forward>` out where the mode has none."""
         from lxml import etree
 
-        forward = element.find("forward")
         if value in WITHOUT_FORWARD:
-            if forward is not None:
-                element.remove(forward)
+            for each in element.findall("forward"):
+                element.remove(each)
             return
+        forward = element.find("forward")
         if forward is None:
             forward = etree.SubElement(element, "forward")
         forward.set("mode", value or "nat")

@@ -10,20 +10,30 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Final, Never
 
-from netreconcile.compose import Node, compose
+from netreconcile import compose
 from netreconcile.errors import InvalidTopology, Path, Position, Problem
+from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_BYTES: Final = 16 * 1024 * 1024
+    from netreconcile.compose import Node, Tally
+
+MAX_BYTES: Final = 8 * 1024 * 1024
+"""Most bytes of all files of a topology; 10 000 DHCP hosts, a key a line and with comments, are some 1 MiB."""
+MAX_FILES: Final = 1000
+"""Most files of a topology."""
 MAX_DIRECTIVES: Final = 100
 """Most lines that start with `%`; libyaml compares each `%TAG` with all before it."""
 
 _MARKS: Final = ((b"\xff\xfe", "UTF-16 or UTF-32"), (b"\xfe\xff", "UTF-16"), (b"\0\0\xfe\xff", "UTF-32"))
-# What YAML forbids, and the line breaks (NEL, LS, PS) that count as such in YAML 1.1 only: a comment could hide keys.
-_BREAKS: Final = "\x85\u2028\u2029"
-_UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What YAML forbids; the line breaks (NEL, LS, PS) that count as such in YAML 1.1 only: a comment could hide keys; and
+# what turns the direction of writing: whoever reviews the file would see something else than what it says.
+_ESCAPABLE: Final = frozenset("\x85\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+FORBIDDEN: Final = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+)
+"""A character that can't stand in a topology."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +68,15 @@ class Document:
         return node
 
 
-def read(text: bytes, file: str) -> Document:
+def read(text: bytes, file: str, tally: Tally | None = None) -> Document:
     """Return the one YAML document in the text; `file` is its name in positions.
 
-    Raises: InvalidTopology with all problems found, up to `compose.MAX_PROBLEMS`.
+    Its values are counted on in the tally, if one is given. Raises: InvalidTopology with all problems found, up to
+    `compose.MAX_PROBLEMS`.
     """
-    root = compose(_decode(text, file), file)
+    file = printable(file)
+    _check_size(len(text), file)
+    root = compose.compose(_decode(text, file), file, tally or compose.Tally())
     return Document(file, root.value, root)
 
 
@@ -73,27 +86,61 @@ def read_files(arguments: Sequence[str]) -> tuple[Document, ...]:
     A file that is named twice is read once. A pipe or device is read, up to `MAX_BYTES`, if it is named itself, and is
     an error inside a directory.
 
-    Raises: InvalidTopology with the problems of all files.
+    Raises: InvalidTopology with the problems of all files; after `compose.MAX_PROBLEMS` no further file is read.
     """
-    documents: list[Document] = []
-    problems: list[Problem] = []
-    seen: set[object] = set()
+    reading = _Reading()
     for argument in arguments:
+        reading.take(argument)
+    if reading.problems:
+        raise InvalidTopology(tuple(reading.problems))
+    return tuple(reading.documents)
+
+
+class _Reading:
+    """Takes arguments one by one; limits are for all together, or many files could do what one must not."""
+
+    def __init__(self) -> None:
+        self.documents: list[Document] = []
+        self.problems: list[Problem] = []
+        self._seen: set[object] = set()
+        self._files = 0
+        self._bytes = 0
+        self._tally = compose.Tally()
+        self._ended = False
+
+    def take(self, argument: str) -> None:
+        """Read the file, or the files of the directory, unless a limit has ended the reading."""
         try:
-            names = _expand(argument)
+            names = [] if self._ended else _expand(argument)
         except InvalidTopology as error:
-            problems.extend(error.problems)
-            continue
+            self.problems += error.problems
+            return
         for name in names:
-            try:
-                content = _content(name, seen, given=name == argument)
-                if content is not None:
-                    documents.append(read(content, "<stdin>" if name == "-" else name))
-            except InvalidTopology as error:
-                problems.extend(error.problems)
-    if problems:
-        raise InvalidTopology(tuple(problems))
-    return tuple(documents)
+            if not self._ended:
+                try:
+                    self._read(name, given=name == argument)
+                except InvalidTopology as error:
+                    self.problems += error.problems
+
+    def _read(self, name: str, *, given: bool) -> None:
+        content = _content(name, self._seen, MAX_BYTES - self._bytes + 1, given=given)
+        if content is None:
+            return
+        file = "<stdin>" if name == "-" else printable(name)
+        self._files += 1
+        self._bytes += len(content)
+        self._ended = True
+        if len(self.problems) >= compose.MAX_PROBLEMS:
+            message = f"there are {len(self.problems)} problems up to here; the rest is not read"
+            _fail("too-many-problems", message, Position(file, 1, 1))
+        if self._files > MAX_FILES:
+            message, hint = f"there are more than {MAX_FILES} files up to here", "one file can hold many networks"
+            _fail("too-many-files", message, Position(file, 1, 1), hint)
+        _check_size(self._bytes, file)
+        try:
+            self.documents.append(read(content, file, self._tally))
+        finally:
+            self._ended = self._tally.values > compose.MAX_VALUES
 
 
 def _expand(argument: str) -> list[str]:
@@ -107,51 +154,54 @@ def _expand(argument: str) -> list[str]:
     except (OSError, ValueError) as error:
         raise _unreadable(argument, error) from error
     if not names:
-        message = f"the directory {argument} has no *.yaml or *.yml file"
+        message = f"the directory {printable(argument)} has no *.yaml or *.yml file"
         raise InvalidTopology((Problem("no-files", message, hint="name the file itself, or another directory"),))
     return names
 
 
-def _content(name: str, seen: set[object], *, given: bool) -> bytes | None:
-    """Return what is in the file, or None if it is in `seen`; adds it there. `given` files need not be regular."""
+def _content(name: str, seen: set[object], most: int, *, given: bool) -> bytes | None:
+    """Return up to `most` bytes of the file, or None if it is in `seen`; adds it there. `given` ones may be devices."""
     try:
         if name == "-":
-            return None if name in seen else _standard_input(seen)
+            return None if name in seen else _standard_input(seen, most)
         status = FilePath(name).stat()
         if not given and not stat.S_ISREG(status.st_mode):
             hint = "move it away, or name it on the command line"
-            raise InvalidTopology((Problem("cannot-read", f"{name} is not a regular file", hint=hint),))
+            raise InvalidTopology((Problem("cannot-read", f"{printable(name)} is not a regular file", hint=hint),))
         identity = (status.st_dev, status.st_ino)
         if identity in seen:
             return None
         seen.add(identity)
         with FilePath(name).open("rb") as stream:
-            return stream.read(MAX_BYTES + 1)
+            return stream.read(most)
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
 
 
-def _standard_input(seen: set[object]) -> bytes:
-    """Return what standard input holds, and add it to `seen`."""
+def _standard_input(seen: set[object], most: int) -> bytes:
+    """Return up to `most` bytes of standard input, and add it to `seen`."""
     seen.add("-")
     if sys.stdin is None:
         raise OSError(errno.EBADF, "it is closed")
-    return sys.stdin.buffer.read(MAX_BYTES + 1)
+    return sys.stdin.buffer.read(most)
 
 
 def _unreadable(name: str, error: OSError | ValueError) -> InvalidTopology:
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    what, hint = name, "check the path and its permissions"
+    what, hint = printable(name), "check the path and its permissions"
     if name == "-":
         what, hint = "standard input", "pipe the topology in, or name a file"
     return InvalidTopology((Problem("cannot-read", f"cannot read {what}: {reason}", hint=hint),))
 
 
+def _check_size(size: int, file: str) -> None:
+    if size > MAX_BYTES:
+        message = f"there are more than {MAX_BYTES // 1024 // 1024} MiB up to here"
+        _fail("too-large", message, Position(file, 1, 1), "make several topologies of it, each with a name of its own")
+
+
 def _decode(raw: bytes, file: str) -> str:
     """Return the text without a byte order mark; it holds only characters that YAML allows."""
-    if len(raw) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        _fail("too-large", message, Position(file, 1, 1), "split it into several files")
     for mark, encoding in _MARKS:
         if raw.startswith(mark):
             _fail("not-utf-8", f"the file is written in {encoding}", Position(file, 1, 1), "save it as UTF-8")
@@ -160,10 +210,10 @@ def _decode(raw: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         position = _end(raw[: error.start].decode().removeprefix("\ufeff"), file)
         _fail("not-utf-8", f"the byte 0x{raw[error.start]:02x} is not UTF-8 here", position, "save the file as UTF-8")
-    if bad := _UNPRINTABLE.search(text):
+    if bad := FORBIDDEN.search(text):
         what = f"the character U+{ord(bad.group()):04X} cannot stand in a topology"
         hint = "is this a UTF-16 or binary file?" if bad.group() == "\0" else "remove it"
-        if bad.group() in _BREAKS:
+        if bad.group() in _ESCAPABLE:
             hint = f'remove it, or write "\\u{ord(bad.group()):04x}" in double quotes'
         _fail("control-character", what, _end(text[: bad.start()], file), hint)
     if text.count("\n%") + text.count("\r%") > MAX_DIRECTIVES:

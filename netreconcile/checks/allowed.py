@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.addresses import interface
+from netreconcile.checks.addresses import Subnets, interface
 from netreconcile.errors import Problem
 
 if TYPE_CHECKING:
@@ -13,25 +13,20 @@ if TYPE_CHECKING:
 
     from netreconcile.model import Topology
 
+_MOST_SHOWN = 10
+
 
 def problems(topology: Topology) -> Iterator[Problem]:
     """Yield each address in a subnet that the policy doesn't allow."""
-    allowed = [ipaddress.ip_network(subnet) for subnet in topology.policy.allowed_subnets]
-    if not allowed:
+    names = topology.policy.allowed_subnets
+    if not names:
         return
+    allowed = Subnets(map(ipaddress.ip_network, names))
+    hint = f"allowed: {', '.join(names[:_MOST_SHOWN])}{', …' if len(names) > _MOST_SHOWN else ''}"
     for name, network in topology.networks.items():
         for index, ip in enumerate(network.ips if network.state != "absent" else ()):
             own = interface(ip)
-            if own is None or any(_within(own.network, subnet) for subnet in allowed):
+            if own is None or allowed.hold(own.network):
                 continue
             message = f"{own.network} is in none of policy.allowed_subnets"
-            hint = f"allowed: {', '.join(topology.policy.allowed_subnets)}"
             yield Problem("subnet-not-allowed", message, ("networks", name, "ips", index, "address"), hint=hint)
-
-
-def _within(
-    inner: ipaddress.IPv4Network | ipaddress.IPv6Network, outer: ipaddress.IPv4Network | ipaddress.IPv6Network
-) -> bool:
-    if isinstance(inner, ipaddress.IPv4Network):
-        return isinstance(outer, ipaddress.IPv4Network) and inner.subnet_of(outer)
-    return isinstance(outer, ipaddress.IPv6Network) and inner.subnet_of(outer)

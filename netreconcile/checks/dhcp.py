@@ -74,11 +74,12 @@ def _boot(path: Path, ip: Ip, *, six: bool) -> Iterator[Finding]:
 
 
 def _ranges(path: Path, ranges: tuple[DhcpRange, ...], own: Interface) -> Iterator[Finding]:
-    spans: list[tuple[int, int]] = []
+    spans: list[tuple[int, int, int]] = []
+    usable = _usable(own)
     for index, span in enumerate(ranges):
         here = (*path, index)
         start, end = ipaddress.ip_address(span.start), ipaddress.ip_address(span.end)
-        refusal = next(_refusals(here, start, end, own), None)
+        refusal = next(_refusals(here, start, end, own, usable), None)
         if refusal is not None:
             yield refusal
             continue
@@ -86,16 +87,24 @@ def _ranges(path: Path, ranges: tuple[DhcpRange, ...], own: Interface) -> Iterat
             message = f"{start}-{end} contains {own.ip}, the host's own address"
             hint = "leave it out; dnsmasq notices and never hands it out"
             yield Finding(Stage.NEVER, "range-contains-gateway", here, message, hint)
-        for number, (first, last) in enumerate(spans):
-            if int(start) <= last and first <= int(end):
-                message = f"{start}-{end} overlaps ranges[{number}]"
-                yield Finding(Stage.NEVER, "range-overlaps", here, message, "make them one, or apart")
-        spans.append((int(start), int(end)))
+        spans.append((int(start), int(end), index))
+    for index, other in sorted(_overlaps(spans)):
+        message = f"{ranges[index].identity} overlaps ranges[{other}]"
+        yield Finding(Stage.NEVER, "range-overlaps", (*path, index), message, "make them one, or apart")
 
 
-def _refusals(path: Path, start: IPAddress, end: IPAddress, own: Interface) -> Iterator[Finding]:
+def _overlaps(spans: list[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield the indexes of two that overlap, the later one first, for each that overlaps one which starts before it."""
+    reach, widest = -1, 0
+    for start, end, index in sorted(spans):
+        if start <= reach:
+            yield max(index, widest), min(index, widest)
+        if end > reach:
+            reach, widest = end, index
+
+
+def _refusals(path: Path, start: IPAddress, end: IPAddress, own: Interface, usable: str) -> Iterator[Finding]:
     """Yield why virSocketAddrGetRange refuses the range; the first is the one that counts."""
-    usable = _usable(own)
     for name, address in (("start", start), ("end", end)):
         if address.version != own.version:
             message = f"{address} is IPv{address.version}, in the IPv{own.version} subnet {own.network}"

@@ -1,7 +1,8 @@
 """What libvirt writes into dnsmasq's configuration, and what dnsmasq doesn't take there.
 
 libvirt writes texts as they are (networkDnsmasqConfContents in bridge_driver.c); dnsmasq reads lines into a buffer of
-1025 bytes, takes quotes out, and refuses to start on what it can't read (read_file in its option.c).
+1025 bytes, takes quotes out, and refuses to start on what it can't read (read_file in its option.c). What doesn't fit
+into the buffer it reads as the next line: the end of a long TXT record could be an option that runs a program as root.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_LINE = 1024
 _LONGEST_LABEL = 63
+_LONGEST_NAME = 253
 
 
 def runs(network: Network) -> bool:
@@ -28,7 +30,15 @@ def runs(network: Network) -> bool:
 
 
 def findings(_: str, network: Network) -> Iterator[Finding]:
-    """Yield lines and names that dnsmasq refuses."""
+    """Yield lines and names that dnsmasq refuses, and lines that it takes for two."""
+    for path, line in _lines(network):
+        if len(line.encode()) > _LONGEST_LINE:
+            message = (
+                f"the line {line[:40]!r}… has {len(line.encode())} bytes: dnsmasq reads at most {_LONGEST_LINE},"
+                " and takes the rest for an option of its own"
+            )
+            # Also where nothing starts it now: somebody, or the next boot, would.
+            yield Finding(Stage.MISREAD, "dnsmasq-line", path, message, "shorten it")
     if not runs(network):
         if network.dnsmasq_options and network.ips:
             message = "no dnsmasq reads the options: DNS is off, and there is neither DHCP nor TFTP"
@@ -38,9 +48,6 @@ def findings(_: str, network: Network) -> Iterator[Finding]:
         if _quote_open(line):
             message = f'{line!r} has a " without its partner: dnsmasq refuses to start'
             yield Finding(Stage.START, "dnsmasq-quote", path, message, 'write \\" between quotes for one that counts')
-        if len(line.encode()) > _LONGEST_LINE:
-            message = f"the line {line[:40]!r}… has {len(line.encode())} bytes: dnsmasq reads at most {_LONGEST_LINE}"
-            yield Finding(Stage.START, "dnsmasq-line", path, message, "shorten it")
     for path, name in _names(network):
         if not name.isascii():
             message = f"{name!r} isn't ASCII, and dnsmasq refuses to start on it"
@@ -127,6 +134,8 @@ def _quote_open(line: str) -> bool:
 
 
 def _punycode(name: str) -> str:
+    if len(name) > _LONGEST_NAME:
+        return "ASCII"  # the conversion of a long one takes seconds
     try:
         return name.encode("idna").decode()
     except UnicodeError:

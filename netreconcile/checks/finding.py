@@ -16,15 +16,17 @@ class Stage(Enum):
     | DEFINE: refused, dropped or rewritten at define | error | error |
     | START: refused at start, by libvirt or dnsmasq | error | warning |
     | NEVER: legal, but it looks like a mistake | warning | warning |
+    | MISREAD: taken, and understood as something else, which can harm the host | error | error |
     """
 
     DEFINE = auto()
     START = auto()
     NEVER = auto()
+    MISREAD = auto()
 
     def severity(self, *, active: bool) -> Severity:
         """Return what the table says."""
-        error = self is Stage.DEFINE or (self is Stage.START and active)
+        error = self in (Stage.DEFINE, Stage.MISREAD) or (self is Stage.START and active)
         return Severity.ERROR if error else Severity.WARNING
 
 

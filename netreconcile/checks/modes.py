@@ -6,20 +6,21 @@ bridge_driver.c.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from netreconcile.binding import bindings
 from netreconcile.checks.addresses import too_large
 from netreconcile.checks.finding import Finding, Stage, listed
 from netreconcile.errors import dotted
-from netreconcile.model import OWN_BRIDGE_MODES, Element
+from netreconcile.model import OWN_BRIDGE_MODES, Element, Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netreconcile.errors import Path
-    from netreconcile.model import Network
 
 _MACVTAP = ("private", "vepa", "passthrough")
 _LAN = ("bridge", *_MACVTAP, "hostdev")
@@ -78,11 +79,21 @@ def findings(_: str, network: Network) -> Iterator[Finding]:
 
 def _given(network: Network, path: Path) -> bool:
     """Return whether the file says something at the path."""
-    element: Element = network
-    for part in path[:-1]:
-        element = getattr(element, str(part))
-    default = type(element).model_fields[str(path[-1])].get_default(call_default_factory=True)
-    return bool(getattr(element, str(path[-1])) != default)
+    value: object = network
+    for part in path:
+        value = getattr(value, str(part))
+    return bool(value != _default(path))
+
+
+@functools.cache
+def _default(path: Path) -> object:
+    """Return what stands at the path where a file says nothing."""
+    model: type[Element] | None = Network
+    default: object = None
+    for part in path:
+        binding = next(item for item in bindings(model) if item.name == part) if model else None
+        model, default = (binding.model, binding.default) if binding else (None, None)
+    return default
 
 
 def _misplaced(setting: _Setting, mode: str) -> Finding:
@@ -123,10 +134,12 @@ def _pools(network: Network) -> Iterator[Finding]:
         message = f"mode bridge goes over a host bridge (bridge.name) or over forward.{pools[0]} (macvtap), not both"
         yield Finding(Stage.DEFINE, "forward-and-bridge", ("forward", pools[0]), message, "remove one of the two")
     for name, devices in (("interfaces", forward.interfaces), ("addresses", forward.addresses)):
+        seen: set[str] = set()
         for index, device in enumerate(devices):
-            if device in devices[:index]:
+            if device in seen:
                 path = ("forward", name, index)
                 yield Finding(Stage.DEFINE, "forward-duplicate", path, f"{device!r} is listed twice", "remove one")
+            seen.add(device)
 
 
 def _empty(network: Network) -> Iterator[Finding]:

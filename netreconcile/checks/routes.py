@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.addresses import interface
+from netreconcile.checks.addresses import Subnets, interface
 from netreconcile.checks.finding import Finding, Stage
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 def findings(_: str, network: Network) -> Iterator[Finding]:
     """Yield what is wrong with the routes; libvirt asks for a gateway in a subnet (virNetworkDefParseXML)."""
     owns = [own for own in map(interface, network.ips) if own is not None]
+    subnets, addresses = {own.network for own in owns}, {own.ip for own in owns}
+    reached = Subnets(subnets)
     seen: dict[str, int] = {}
     for index, route in enumerate(network.routes):
         to, via = ipaddress.ip_network(route.to), ipaddress.ip_address(route.via)
@@ -24,17 +26,17 @@ def findings(_: str, network: Network) -> Iterator[Finding]:
         if to.version != via.version:
             message = f"{via} is IPv{via.version} and can't lead to {to}"
             yield Finding(Stage.DEFINE, "route-family", (*path, "via"), message, f"give an IPv{to.version} address")
-        elif not any(via in own.network for own in owns):
+        elif not reached.hold(via):
             message = f"{via} is in none of the network's subnets"
             yield Finding(
                 Stage.DEFINE, "route-gateway", (*path, "via"), message, "give a guest's address in one of them"
             )
-        elif any(via == own.ip for own in owns):
+        elif via in addresses:
             message = f"{via} is the host's own address: the route leads nowhere"
             yield Finding(
                 Stage.NEVER, "route-to-self", (*path, "via"), message, "give the address of the routing guest"
             )
-        if any(to == own.network for own in owns):
+        if to in subnets:
             message = f"{to} is the network's own subnet, which needs no route"
             yield Finding(Stage.NEVER, "route-to-own-subnet", (*path, "to"), message, "remove the route")
         if not to.prefixlen:

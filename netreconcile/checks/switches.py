@@ -128,13 +128,15 @@ def _vlan(path: Path, network: Network, vlan: Vlan) -> Iterator[Finding]:
         message = f"tags[{natives[0]}] is the native VLAN already, and there can be one"
         at = (*here, "tags", index, "native_mode")
         yield Finding(Stage.DEFINE, "vlan-native", at, message, "keep native_mode on one tag")
-    ids = [tag.id for tag in vlan.tags]
-    for index, number in enumerate(ids):
-        if number in ids[:index]:
+    native_ids = {vlan.tags[index].id for index in natives}
+    seen: set[int] = set()
+    for index, tag in enumerate(vlan.tags):
+        if tag.id in seen:
             # libvirt prints nativeMode at every tag that has the native number.
-            stage = Stage.DEFINE if any(ids[native] == number for native in natives) else Stage.NEVER
-            message = f"VLAN {number} is listed twice"
+            stage = Stage.DEFINE if tag.id in native_ids else Stage.NEVER
+            message = f"VLAN {tag.id} is listed twice"
             yield Finding(stage, "vlan-duplicate", (*here, "tags", index), message, "remove one of them")
+        seen.add(tag.id)
     if vlan.trunk and vlan.tags and network.mode in ("passthrough", "hostdev"):
         message = "an SR-IOV function takes one VLAN, not a trunk: no guest can be plugged in"
         yield Finding(Stage.NEVER, "vlan-trunk", here, message, "give one tag, and no trunk")

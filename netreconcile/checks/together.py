@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.checks.addresses import Interface, interface, is_ipv6
+from netreconcile.checks.addresses import Interface, interface, is_ipv6, overlapping
 from netreconcile.checks.finding import Finding, Stage
 
 if TYPE_CHECKING:
@@ -30,22 +30,45 @@ class _Claim:
 
 def problems(topology: Topology) -> Iterator[Problem]:
     """Yield what is wrong between networks."""
-    holders: dict[tuple[str, object], list[_Claim]] = {}
+    holders: dict[tuple[str, object], _Holders] = {}
     subnets: list[tuple[Interface, _Claim]] = []
     for place, (name, network) in enumerate(topology.networks.items()):
         if network.state == "absent":
             continue
         for kind, value, path in _claims(network):
             claim = _Claim(kind, value, path, place, name, network)
-            earlier = [other for other in holders.get((kind, value), ()) if other.place != place]
-            clash = _worst(earlier, claim)
+            held = holders.setdefault((kind, value), _Holders())
+            clash = _worst(held.before(claim), claim)
             if clash is not None:
                 yield clash
-            holders.setdefault((kind, value), []).append(claim)
+            held.add(claim)
         for index, own in _owns(network):
             path = ("ips", index, "address")
             subnets.append((own, _Claim("subnet", own.network, path, place, name, network)))
     yield from _overlaps(subnets)
+
+
+class _Holders:
+    """The claims of one value. Kept are the first ones of those that any rule would judge alike: it can be many."""
+
+    def __init__(self) -> None:
+        self._alike: dict[tuple[object, ...], list[_Claim]] = {}
+
+    def add(self, claim: _Claim) -> None:
+        """Keep the claim, unless it says nothing new: of addresses, two different subnets do."""
+        network = claim.network
+        alike = self._alike.setdefault((network.state, network.own_bridge, network.dns.enable, claim.path[0]), [])
+        if len(alike) < 2 and all(_subnet_of(each) != _subnet_of(claim) for each in alike):  # noqa: PLR2004
+            alike.append(claim)
+
+    def before(self, claim: _Claim) -> list[_Claim]:
+        """Return those of other networks."""
+        return [other for alike in self._alike.values() for other in alike if other.place != claim.place]
+
+
+def _subnet_of(claim: _Claim) -> object:
+    own = interface(claim.network.ips[_index(claim)]) if claim.kind == "address" else None
+    return own and own.network
 
 
 def _claims(network: Network) -> Iterator[tuple[str, object, Path]]:
@@ -84,13 +107,16 @@ def _owns(network: Network) -> Iterator[tuple[int, Interface]]:
 
 def _worst(earlier: list[_Claim], claim: _Claim) -> Problem | None:
     """Return the problem with one of the claims' holders, an error if there is one."""
-    found: list[Problem] = []
+    mildest: Problem | None = None
     for other in earlier:
         finding = _RULES[claim.kind](other, claim)
         if finding is not None:
             active = claim.network.state == other.network.state == "active"
-            found.append(finding.problem(claim.name, active=active))
-    return min(found, key=lambda problem: problem.severity == "warning", default=None)
+            found = finding.problem(claim.name, active=active)
+            if found.severity == "error":
+                return found
+            mildest = mildest or found
+    return mildest
 
 
 def _uuid(other: _Claim, claim: _Claim) -> Finding | None:
@@ -154,24 +180,12 @@ _RULES: dict[str, Callable[[_Claim, _Claim], Finding | None]] = {
 
 
 def _overlaps(subnets: list[tuple[Interface, _Claim]]) -> Iterator[Problem]:
-    """Yield subnets that lie in a larger one of another network: enclosing ones come first in this order."""
-    order = sorted(subnets, key=_outermost_first)
-    enclosing: list[tuple[Interface, _Claim]] = []
-    for own, claim in order:
-        while enclosing and own.network.broadcast_address not in enclosing[-1][0].network:
-            enclosing.pop()
-        for outer, other in enclosing:
-            apart = other.place != claim.place and outer.ip != own.ip
-            if apart and outer.network.prefixlen < own.network.prefixlen:
-                later, first = (claim, other) if claim.place > other.place else (other, claim)
-                message = f"{later.value} overlaps {first.value} of {first.name}"
-                hint = "the host sends to the longer prefix; choose subnets apart"
-                yield Finding(Stage.NEVER, "subnet-overlaps", later.path, message, hint).problem(
-                    later.name, active=later.network.state == "active"
-                )
-        enclosing.append((own, claim))
-
-
-def _outermost_first(item: tuple[Interface, _Claim]) -> tuple[bool, int, int]:
-    network = item[0].network
-    return is_ipv6(item[0]), int(network.network_address), network.prefixlen
+    """Yield subnets that overlap an earlier one of another network, each with the first of them."""
+    overlaps = overlapping([own.network for own, _ in subnets])
+    for place, (own, claim) in enumerate(subnets):
+        first, other = subnets[overlaps.get(place, place)]
+        if other.place < claim.place and first.ip != own.ip:
+            message = f"{claim.value} overlaps {other.value} of {other.name}"
+            hint = "the host sends to the longer prefix; choose subnets apart"
+            finding = Finding(Stage.NEVER, "subnet-overlaps", claim.path, message, hint)
+            yield finding.problem(claim.name, active=claim.network.state == "active")

@@ -1,13 +1,17 @@
-"""Networks that the tests start from."""
+"""Networks, and headers of the journal, that the tests start from."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netreconcile import codec
 from netreconcile.fill import mark_of
+from netreconcile.journal import Header, snapshot_records
 from netreconcile.model import Network, Topology
 from netreconcile.observed import Guest, Host, Observed, observed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 UUID = "11111111-2222-4333-8444-555555555555"
 MAC = "52:54:00:00:00:01"
@@ -59,3 +63,21 @@ def there(
 def host(*networks: Observed, version: tuple[int, int, int] = VERSION) -> Host:
     """Return a host with the networks."""
     return Host("test:///unit", version, {item.name: item for item in networks})
+
+
+def header(before: Mapping[str, Observed | None] | None = None, **values: Any) -> Header:
+    """Return the header of an entry about networks that were so before, with the values changed."""
+    given = {
+        "command": "apply",
+        "topology": "lab",
+        "digest": "0123456789abcdef0123",
+        "files": ("lab.yaml",),
+        "connection": "test:///unit",
+        "when": 1_700_000_000.0,
+        "who": "root on host",
+        "fingerprint": "abcdef0123456789abcd",
+        "text": ("topology lab", "nothing else"),
+        "plan": {"impact": "live", "needs_consent": False},
+        "before": snapshot_records(before or {}),
+    }
+    return Header.model_validate({**given, **values})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -206,12 +207,24 @@ REFUSED_AT_START: tuple[tuple[Fragment, str, Path], ...] = (
     (dhcp("fd00::1/63", ranges=["fd00::2-fd00::9"]), "dhcp-prefix", ("ips", 0, "dhcp")),
     (dns(txt=[{"name": "a", "value": 'a"b'}]), "dnsmasq-quote", ("dns", "txt", 0)),
     (nat(dnsmasq_options=['dhcp-option=67,"a']), "dnsmasq-quote", ("dnsmasq_options", 0)),
-    (nat(dnsmasq_options=["#" + "a" * 1024]), "dnsmasq-line", ("dnsmasq_options", 0)),
     (nat(domain="läb"), "dns-name", ("domain", "name")),
     (nat(domain="a" * 64), "dns-name", ("domain", "name")),
     (dns(srv=[{"service": "a" * 63, "protocol": "tcp"}]), "dns-name", ("dns", "srv", 0)),
     (dns(srv=[{"service": "a", "protocol": "tcp", "target": "b,c"}]), "dns-comma", ("dns", "srv", 0, "target")),
 )
+
+UNDERSTOOD_OTHERWISE: tuple[tuple[Fragment, str, Path], ...] = (
+    (dns(txt=[{"name": "a", "value": "b" * 1011 + "conf-script=/x"}]), "dnsmasq-line", ("dns", "txt", 0)),
+    (nat(domain="a." * 600), "dnsmasq-line", ("domain", "name")),
+    (nat(dnsmasq_options=["#" + "a" * 1024]), "dnsmasq-line", ("dnsmasq_options", 0)),
+    (nat(dns={"enable": False}, dnsmasq_options=["é" * 513]), "dnsmasq-line", ("dnsmasq_options", 0)),
+    (
+        mode("isolated", ips=[{"address": "10.9.0.1/24", "tftp": "/" * 1015}]),
+        "dnsmasq-line",
+        ("ips", 0, "tftp", "root"),
+    ),
+)
+"""What could make dnsmasq run a program: `tests/real/test_permissions.py` shows it."""
 
 MISTAKES: tuple[tuple[Fragment, str, Path], ...] = (
     (mode("bridge", bridge="br0", dnsmasq_options=["cache-size=0"]), "ignored-by-mode", ("dnsmasq_options",)),
@@ -305,8 +318,13 @@ FINE: tuple[Fragment, ...] = (
 """What operators really write; `scenarios` of real projects are among it."""
 
 
-@pytest.mark.parametrize(("fragment", "code", "path"), REFUSED_AT_DEFINE, ids=str)
-def test_what_libvirt_refuses_or_loses_at_define_is_an_error_always(fragment: Fragment, code: str, path: Path) -> None:
+ALWAYS = [*REFUSED_AT_DEFINE, *UNDERSTOOD_OTHERWISE]
+
+
+@pytest.mark.parametrize(("fragment", "code", "path"), ALWAYS, ids=str)
+def test_what_libvirt_refuses_loses_or_does_harm_with_is_an_error_always(
+    fragment: Fragment, code: str, path: Path
+) -> None:
     for state in ("active", "inactive"):
         assert (code, ("one", *path), Severity.ERROR) in found({**fragment, "state": state})
 
@@ -335,7 +353,7 @@ def test_a_network_that_must_not_exist_is_free() -> None:
     assert problems({"mode": "nat", "state": "absent"}, nat(bridge="a b", state="absent")) == []
 
 
-@pytest.mark.parametrize(("fragment", "code", "path"), [*REFUSED_AT_DEFINE, *REFUSED_AT_START, *MISTAKES], ids=str)
+@pytest.mark.parametrize(("fragment", "code", "path"), [*ALWAYS, *REFUSED_AT_START, *MISTAKES], ids=str)
 def test_every_finding_tells_what_to_do(fragment: Fragment, code: str, path: Path) -> None:
     problem = next(problem for problem in problems(fragment) if (problem.code, problem.path[2:]) == (code, path))
     assert problem.hint
@@ -462,3 +480,54 @@ def test_networks_that_get_on_with_each_other(one: Fragment, two: Fragment) -> N
 def test_what_older_releases_lack_is_a_requirement(fragment: Fragment, needed: list[tuple[Path, object]]) -> None:
     network = Network.model_validate(fragment)
     assert [(path, version) for path, version, _ in requirements(network)] == needed
+
+
+MANY = 200
+"""So many that a message for each pair would be thousands."""
+
+
+def many_networks() -> list[Fragment]:
+    """Return networks that want one bridge, and subnets that lie in each other."""
+    return [nat(f"10.{i}.0.1/{8 + i % 8}", bridge="br1", dns={"enable": i % 2 == 0}) for i in range(MANY)]
+
+
+def test_what_is_wrong_between_many_is_told_once_for_each() -> None:
+    networks = many_networks()
+    names = tuple(f"n{i}" for i in range(MANY))
+    told = Counter((problem.code, problem.path) for problem in problems(*networks, names=names))
+    assert max(told.values()) == 1
+    assert len([code for code, _ in told if code == "bridge-shared"]) == MANY - 1
+    assert len([code for code, _ in told if code == "subnet-overlaps"]) > MANY / 2
+    ips: list[Fragment] = [ip for network in networks for ip in network["ips"]]
+    ranges = [f"10.0.{i}.2-10.0.{i + 2}.1" for i in range(MANY)]
+    one = {"mode": "nat", "ips": [{**ips[0], "dhcp": {"ranges": ranges}}, *ips[1:]]}
+    told = Counter((problem.code, problem.path) for problem in problems(one))
+    assert max(told.values()) == 1
+    assert len([code for code, _ in told if code == "range-overlaps"]) == MANY - 1
+
+
+@pytest.mark.parametrize("state", ["active", "inactive"])
+def test_the_first_network_that_makes_it_an_error_is_named(state: str) -> None:
+    mild = mode("very-isolated", bridge="br1", state=state)
+    host_bridge = mode("bridge", bridge="br1")
+    networks = [host_bridge] * 5 + [{**mild}] * 5
+    names = tuple(f"n{i}" for i in range(10))
+    found = [str(problem) for problem in problems(*networks, names=names)]
+    assert "n0 has the bridge 'br1' already" in found[0]
+    assert all("n5 has the bridge 'br1' already" in text for text in found[1:])
+    assert len(found) == 5
+
+
+def test_long_lists_of_allowed_subnets_are_shown_in_part() -> None:
+    allowed = [f"172.16.{i}.0/24" for i in range(200)]
+    data = {"version": 1, "name": "test", "policy": {"allowed_subnets": allowed}, "networks": {"n": nat()}}
+    (problem,) = check(Topology.model_validate(data))
+    assert problem.hint.startswith("allowed: 172.16.0.0/24, 172.16.1.0/24, ")
+    assert problem.hint.endswith(", …")
+    data["networks"] = {"n": nat("172.16.7.1/25"), "o": nat("172.16.9.1/24")}
+    assert list(check(Topology.model_validate(data))) == []
+
+
+def test_a_long_name_that_is_not_ascii_is_told_without_its_spelling_in_ascii() -> None:
+    (problem,) = (each for each in problems(nat(domain="é" * 300)) if each.code == "dns-name")
+    assert problem.hint == "write it as ASCII"

@@ -135,6 +135,30 @@ def test_an_element_that_has_become_empty_goes() -> None:
     assert not any(tag in result for tag in ("<dns", "<domain", "<dhcp", "dnsmasq:options"))
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<forward mode='nat'/><forward mode='bridge'/>",
+        "<domain name='a'/><domain name='b' x='y'/>",
+        "<title>a</title><title>b</title>",
+    ],
+)
+def test_what_stands_twice_goes_twice(inside: str) -> None:
+    xml = f"<network><name>odd</name><mtu size='1400'/>{inside}</network>"
+    assert (
+        edited(xml, mode="very-isolated", domain=None, title=None)
+        == '<network><name>odd</name><mtu size="1400"/></network>'
+    )
+
+
+def test_an_empty_text_is_none_as_it_is_for_libvirt() -> None:
+    xml = "<network><name>odd</name><title x='y'>a</title><uuid/></network>"
+    changed = edited(xml, title=None)
+    assert changed == '<network><name>odd</name><title x="y"/><uuid/></network>'
+    network, _ = codec.parse(changed)
+    assert (network.title, network.uuid) == (None, None)
+
+
 def test_an_element_with_something_unknown_in_it_stays() -> None:
     xml = "<network><dns strange='1'><host ip='10.0.0.1'><hostname>a</hostname></host><!-- mine --></dns></network>"
     assert edited(xml, dns={}) == '<network><dns strange="1"><!-- mine --></dns></network>'
@@ -165,12 +189,33 @@ def test_a_new_definition_is_indented_and_ends_its_line() -> None:
         "<network a='\x01'/>",
         "<network>\ud800</network>",
         "<n:network xmlns:n='urn:n'/>",
+        f"<network>{'<a>' * 300}{'</a>' * 300}</network>",
+        "<network><a\u202e></network>",
+        "<?xml version='1.0' encoding='UTF-16'?><network/>",
     ],
 )
 def test_what_is_no_network_is_unreadable(xml: str) -> None:
     for use in (codec.parse, unmodelled):
-        with pytest.raises(UnreadableXml):
+        with pytest.raises(UnreadableXml) as caught:
             use(xml)
+        assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "",
+        " SYSTEM 'http://127.0.0.1:9/network.dtd'",
+        " [<!ATTLIST network ipv6 CDATA 'yes'>]",
+        " [<!ENTITY a SYSTEM 'file:///etc/passwd'>]",
+        f" [<!ENTITY a '{'x' * 10_000}'>]",
+    ],
+)
+def test_a_document_type_is_refused_before_it_means_anything(declared: str) -> None:
+    """The old libxml2 of lxml 4.9 makes terabytes of `ipv6` when it is read, and libvirt prints no document type."""
+    inside = f"ipv6='{'&a;' * 10_000}'" if "ENTITY a '" in declared else ""
+    with pytest.raises(UnreadableXml):
+        codec.parse(f"<?xml version='1.0'?><!DOCTYPE network{declared}><network {inside}/>")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,23 @@ def test_descriptions_of_several_lines_survive(text: str) -> None:
     assert filled(load_text(dumped(wanted), "t.yaml").topology.networks["net"], wanted) == wanted
 
 
-@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\ufeffb", "1e3", "no", "<<", "0o10", "::1", "𝄞", "a" * 200])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a\u202eb",
+        "\u2066a: \u2069#",
+        "a\u2028b",
+        "a\x85b",
+        "a\ufeffb",
+        "1e3",
+        "no",
+        "<<",
+        "0o10",
+        "::1",
+        "𝄞",
+        "a" * 200,
+    ],
+)
 def test_a_name_that_some_reader_could_misread_is_quoted(name: str) -> None:
     xml = codec.new("net", Network.model_validate({"mode": "very-isolated"}), None)
     text = topology_text("lab", {name: observed(name, UUID, config_xml=xml, running_xml=None, autostart=True)})

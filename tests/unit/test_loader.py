@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netreconcile import loader
 from netreconcile.errors import InvalidTopology, Severity
-from netreconcile.loader import load, load_text
+from netreconcile.loader import MAX_PROBLEMS, load, load_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,57 @@ def test_all_problems_come_at_once_in_the_order_of_the_file() -> None:
     assert {5, 6, 7, 9} <= set(lines)
 
 
+@pytest.mark.parametrize("order", [("inactive", "active"), ("active", "inactive")])
+def test_what_defaults_say_wrong_counts_for_the_network_that_it_harms(order: tuple[str, str]) -> None:
+    """A network that doesn't start now can have an MTU that no bridge takes; one that starts can't."""
+    networks = ", ".join(
+        f"{name}: {{mode: very-isolated, state: {state}}}" for name, state in zip("ab", order, strict=True)
+    )
+    (problem,) = problems(f"{HEAD}defaults: {{mtu: 60}}\nnetworks: {{{networks}}}")
+    assert problem.startswith("t.yaml:3:17: networks.")
+    assert "warning" not in problem
+
+
+def test_more_errors_than_anybody_reads_are_not_told() -> None:
+    wrong = "".join(f"  n{i}: {{mode: nta}}\n" for i in range(MAX_PROBLEMS + 9))
+    found = problems(f"{HEAD}networks:\n{wrong}")
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[-1].endswith(f"these are the first {MAX_PROBLEMS} errors; the rest is not told")
+    assert problems(f"{HEAD}networks:\n{wrong[: wrong.index(f'  n{MAX_PROBLEMS}:')]}") == found[:-1]
+    unknown = "".join(f"k{i}: 1\n" for i in range(MAX_PROBLEMS + 9))
+    assert problems(HEAD + unknown)[-1].endswith("the rest is not told")
+
+
+def test_more_warnings_than_anybody_reads_are_counted_and_hide_no_error() -> None:
+    odd = ", ".join(
+        f"{{name: h{i}, mac: '52:54:00:00:00:01', ip: 10.0.{i // 250}.{i % 250 + 2}}}" for i in range(MAX_PROBLEMS + 9)
+    )
+    network = f"mode: nat, ips: [{{address: 10.0.0.1/16, dhcp: {{hosts: [{odd}]}}}}]"
+    warnings = load_text(f"{HEAD}networks: {{n: {{{network}}}}}", "t.yaml").warnings
+    assert len(warnings) == MAX_PROBLEMS + 1
+    assert "there are 8 more warnings" in str(warnings[-1])
+    found = problems(f"{HEAD}networks: {{n: {{{network}}}, driven: {{mode: nat}}}}")
+    assert any("needs an address" in problem for problem in found)
+
+
+def test_defaults_count_for_each_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "MAX_VALUES", 20)
+    text = (
+        f"{HEAD}defaults: {{bridge: {{stp: false}}, port: {{isolated: true}}}}\nnetworks: {{a: {{mode: very-isolated}}"
+    )
+    assert len(load_text(f"{text}, b: {{mode: very-isolated}}}}", "t.yaml").topology.networks) == 2
+    (problem,) = problems(f"{text}, b: {{}}, c: {{}}}}")
+    assert problem.startswith("t.yaml:3:11: defaults: 9 values for each of 3 networks are more than 20")
+
+
+def test_a_problem_is_told_on_one_line_of_some_length_that_does_nothing_to_a_terminal() -> None:
+    odd = '"\\u202e' + "a" * 1000 + '\\x85"'
+    found = problems(f"version: {odd}\nname: 1\n{odd}: 1\nnetworks: {{{odd}: {{mode: {odd}, uuid: {odd}, {odd}: 1}}}}")
+    assert len(found) > 4
+    assert all(problem.isprintable() for problem in found)
+    assert all(len(problem) < 3000 for problem in found)
+
+
 def test_a_warning_does_not_keep_a_topology_from_being_used(tmp_path: Path) -> None:
     file = tmp_path / "t.yaml"
     file.write_text(
@@ -187,6 +239,7 @@ def test_several_files_make_one_topology(tmp_path: Path) -> None:
     [
         ("networks: {a: {mode: very-isolated}}", "another file has a network of this name"),
         ("name: other", "is 'other' here and 'lab' in another file"),
+        ("name: [other]", "is list here and 'lab' in another file"),
         ("defaults: {}", "another file has defaults already"),
     ],
 )

@@ -413,6 +413,8 @@ def test_a_file_that_says_nothing_is_none(text: str) -> None:
         ("# x\u2028a: 1".encode(), "control-character", "1:4"),
         ("a: \x85".encode(), "control-character", "1:4"),
         ("a: \ufffe".encode(), "control-character", "1:4"),
+        ("a: \u202e".encode(), "control-character", "1:4"),
+        ("# \u2066".encode(), "control-character", "1:3"),
         (b'a: "\\0"', "control-character", "1:4"),
         (b'a: "x\\e"', "control-character", "1:4"),
     ],
@@ -462,6 +464,29 @@ def test_size_directives_and_problems_are_limited() -> None:
     many = problems("a: 1\n" * 10_000)
     assert len(many) == compose.MAX_PROBLEMS + 1
     assert many[-1].code == "too-many-problems"
+
+
+@pytest.mark.parametrize("text", ["a: {}", "a: '{}'", 'a: "{}"', "a: |\n {}", "a: !!str {}", "- a\n- {}"])
+def test_the_length_of_a_text_is_limited(text: str) -> None:
+    (only,) = problems(text.format("x" * (compose.MAX_TEXT + 1)))
+    assert only.code == "text-too-long"
+    assert len(str(only)) < 200
+    value(text.format("x" * (compose.MAX_TEXT - 1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: *\u202e",
+        "&\u202e a: 1\na: 2",
+        "!\u2066 a",
+        "a: \u200fb\xa0: c",
+        'a: 1\n"a\\n\\u202e": 1\n"a\\n\\u202e": 2',
+        "a: `\ufeff`",
+    ],
+)
+def test_a_problem_is_told_on_one_line_that_does_nothing_to_a_terminal(text: str) -> None:
+    assert all(str(found).isprintable() for found in problems(text))
 
 
 # Files
@@ -523,6 +548,58 @@ def test_a_file_that_breaks_off_is_a_problem() -> None:
     (only,) = failures("/proc/self/mem")
     assert only.code == "cannot-read"
     assert "/proc/self/mem" in only.message
+
+
+def files(folder: FilePath, *texts: str) -> list[str]:
+    for number, text in enumerate(texts):
+        (folder / f"{number}.yaml").write_text(text)
+    return [str(folder / f"{number}.yaml") for number in range(len(texts))]
+
+
+def test_the_limits_are_for_all_files_together(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = files(tmp_path, "[a, a]", "[a, a, a]", "[a, ]]", "[a, a, a, a]")
+    monkeypatch.setattr(compose, "MAX_VALUES", 7)
+    assert len(read_files(names[:2])) == 2
+    assert [(each.code, str(each.position)) for each in failures(*names[:2], names[3])] == [
+        ("too-many-values", f"{names[3]}:1:1")
+    ]
+    # What a file with problems holds is counted, too, and behind the limit nothing is read.
+    assert [each.code for each in failures(*names)] == ["too-many-values"]
+    monkeypatch.setattr(compose, "MAX_VALUES", 9)
+    assert [each.code for each in failures(*names)] == ["syntax", "too-many-values"]
+    monkeypatch.setattr(reader, "MAX_BYTES", 16)
+    assert [(each.code, str(each.position)) for each in failures(*names)] == [("too-large", f"{names[2]}:1:1")]
+
+
+def test_the_number_of_files_is_limited(tmp_path: FilePath, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = files(tmp_path, "a: 1", "a: 1", "a: 1", "a: 1")
+    monkeypatch.setattr(reader, "MAX_FILES", 2)
+    assert len(read_files([*names[:2], *names[:2]])) == 2
+    assert [each.code for each in failures(str(tmp_path), *names, "missing")] == ["too-many-files"]
+
+
+def test_no_file_is_read_after_too_many_problems(tmp_path: FilePath) -> None:
+    found = failures(*files(tmp_path, *["]\n"] * (compose.MAX_PROBLEMS + 9)))
+    assert [each.code for each in found] == ["syntax"] * compose.MAX_PROBLEMS + ["too-many-problems"]
+    assert str(found[-1].position) == f"{tmp_path}/{compose.MAX_PROBLEMS}.yaml:1:1"
+
+
+def test_a_file_name_does_nothing_to_a_terminal(tmp_path: FilePath) -> None:
+    odd = tmp_path / "\x1b[2J\n\u202e.yaml"
+    odd.write_text("]")
+    (tmp_path / "\x1b.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "\x9b.yaml")
+    (tmp_path / "\x07").mkdir()
+    found = failures(str(tmp_path), f"{tmp_path}/\x07", "\x1b", "nul\x00")
+    assert [each.code for each in found] == [
+        "cannot-read",
+        "syntax",
+        "cannot-read",
+        "no-files",
+        "cannot-read",
+        "cannot-read",
+    ]
+    assert all(str(each).isprintable() for each in found)
 
 
 def test_a_pipe_that_is_named_is_read_and_an_endless_device_stops_at_the_limit(tmp_path: FilePath) -> None:
