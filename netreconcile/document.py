@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Action, Define, Replug, SetAutostart, Step, Update, sentence
@@ -9,8 +11,11 @@ from netreconcile.diff import label
 from netreconcile.errors import Problem, dotted
 
 if TYPE_CHECKING:
-    from netreconcile.apply import Report
+    from collections.abc import Iterator
+
+    from netreconcile.apply import Report, Result
     from netreconcile.drift import Drift
+    from netreconcile.journal import Entry
     from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Guest, Host, Observed
     from netreconcile.plan import Plan
@@ -23,6 +28,7 @@ def plan_document(plan: Plan, host: Host) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "topology": plan.topology,
+        "fingerprint": fingerprint(plan),
         "connection": host.uri,
         "libvirt": ".".join(map(str, host.version)),
         "in_sync": not plan.drifted,
@@ -33,21 +39,77 @@ def plan_document(plan: Plan, host: Host) -> dict[str, Any]:
     }
 
 
-def report_document(plan: Plan, report: Report, host: Host) -> dict[str, Any]:
-    """Return the plan with the result of each step, and whether the host matches now."""
+def fingerprint(plan: Plan) -> str:
+    """Return what tells the plan from every other one: its differences, its steps with their XML, whom they cut off.
+
+    Where guests have their addresses from, which libvirt and which way to the host make no difference.
+    """
+    networks = [
+        {
+            "name": part.name,
+            "verb": str(part.verb),
+            "drift": [{**_drift(drift), "guest": drift.guest and drift.guest.domain} for drift in part.drifts],
+            "cut": [f"{guest.domain} {guest.mac}" for guest in part.cut],
+            "refusal": part.refusal,
+        }
+        for part in plan.networks
+    ]
+    essence = {"topology": plan.topology, "networks": networks, "steps": [_step(step) for step in plan.steps]}
+    return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def differences(reviewed: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Return what one plan document has and the other one hasn't, in words; nothing where they say the same."""
+    before, after = dict.fromkeys(_sayings(reviewed)), dict.fromkeys(_sayings(now))
+    return [
+        *(f"no longer: {saying}" for saying in before if saying not in after),
+        *(f"new: {saying}" for saying in after if saying not in before),
+    ]
+
+
+def report_document(plan: Plan, report: Report, host: Host, number: int) -> dict[str, Any]:
+    """Return the plan with the result of each step, whether the host matches now, and what was taken back."""
+    undone = report.undone
     return {
         **plan_document(plan, host),
+        "entry": number,
         "verified": report.verified,
+        "steps": [_result(result) for result in report.results],
+        "remaining": [_network(part) for part in report.remaining.drifted],
+        "rolled_back": undone
+        and {
+            "why": report.why,
+            "everything": report.everything,
+            "complete": undone.complete,
+            "steps": [_result(result) for result in undone.results],
+            "remaining": [_network(part) for part in undone.left.drifted],
+        },
+    }
+
+
+def history_document(entries: tuple[Entry, ...]) -> dict[str, Any]:
+    """Return the entries of the journal, the newest first, without their snapshots and plans."""
+    return {"format_version": FORMAT_VERSION, "entries": [_entry(entry) for entry in entries]}
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """Return an entry of the journal with everything that it holds."""
+    return {
+        "format_version": FORMAT_VERSION,
+        **_entry(entry),
+        "files": list(entry.header.files),
+        "plan": entry.header.plan,
+        "before": entry.header.model_dump(mode="json")["before"],
         "steps": [
             {
-                **_step(result.step),
-                "outcome": str(result.outcome),
-                "message": result.message,
-                "cut_seconds": None if result.cut is None else round(result.cut, 3),
+                "network": begun.network,
+                "step": begun.step,
+                "undo": begun.undo,
+                "outcome": done.outcome if done else None,
+                "message": done.message if done else "",
             }
-            for result in report.results
+            for begun, done in entry.steps
         ],
-        "remaining": [_network(part) for part in report.remaining.drifted],
     }
 
 
@@ -63,6 +125,63 @@ def host_document(host: Host) -> dict[str, Any]:
         "connection": host.uri,
         "libvirt": ".".join(map(str, host.version)),
         "networks": [_observed(there) for _, there in sorted(host.networks.items())],
+    }
+
+
+def _sayings(document: dict[str, Any]) -> Iterator[str]:
+    """Yield what a plan document says that matters, a sentence each."""
+    for network in document["networks"]:
+        name = network["name"]
+        if network["refusal"]:
+            yield f"{name}: refused: {network['refusal']}"
+        for drift in network["drift"]:
+            yield f"{name}: {drift['cause']}{_saying(drift)}"
+        if network["impact"] in ("restart", "remove"):
+            yield from (f"{name}: cuts off {guest['domain']} {guest['mac']}" for guest in network["guests"])
+    for step in document["steps"]:
+        xml = f" ({hashlib.sha256(step['xml'].encode()).hexdigest()[:8]})" if "xml" in step else ""
+        yield f"{step['network']}: {step['sentence']}{xml}"
+
+
+def _saying(drift: dict[str, Any]) -> str:
+    if "path" not in drift:
+        return ""
+    before, after = drift["before"], drift["after"]
+    if before is None or after is None:
+        return f": {'+' if before is None else '-'} {drift['path']}: {_brief(after if before is None else before)}"
+    return f": {drift['path']}: {_brief(before)} → {_brief(after)}"
+
+
+def _brief(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _result(result: Result) -> dict[str, Any]:
+    return {
+        **_step(result.step),
+        "outcome": str(result.outcome),
+        "message": result.message,
+        "cut_seconds": None if result.cut is None else round(result.cut, 3),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    header, ended = entry.header, entry.ended
+    return {
+        "entry": entry.number,
+        "status": str(entry.status),
+        "command": header.command,
+        "topology": header.topology,
+        "connection": header.connection,
+        "fingerprint": header.fingerprint,
+        "began": header.when,
+        "ended": ended.when if ended else None,
+        "message": ended.message if ended else "",
+        "who": header.who,
+        "networks": sorted(header.before),
+        "impact": header.plan.get("impact"),
+        "undoes": header.undoes,
+        "confirm_until": ended.confirm_until if ended else None,
     }
 
 

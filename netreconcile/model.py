@@ -64,6 +64,7 @@ Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 Rate = Annotated[StrictInt, Field(ge=1, le=2**32 - 1)]
 Id = Annotated[StrictInt, Field(ge=0, le=2**32 - 1)]
 Byte = Annotated[StrictInt, Field(ge=0, le=255)]
+FormatVersion = Annotated[Literal[1], BeforeValidator(_no_truth)]
 Share = Annotated[Annotated[StrictInt, Field(ge=0, le=65535)] | None, BeforeValidator(_none_if_zero)]
 
 ModeName = Literal[
@@ -408,7 +409,8 @@ class Tftp(Element):
     short: ClassVar[str] = "root"
 
     root: Annotated[NonEmpty | None, Xml("@root")] = Field(default=None, examples=["/srv/tftp"])
-    """The folder served; it must exist, or the network doesn't start."""
+    """The folder served; it must exist, or the network doesn't start. Adding one needs the permission of the host's
+    operator (`--allow-tftp-root`, or the operator's policy): guests can read what is in it."""
 
 
 class DhcpRange(Element):
@@ -579,7 +581,9 @@ class Network(Element):
     dnsmasq_options: Annotated[tuple[Text, ...], Xml("dnsmasq:options/dnsmasq:option/@value", ordered=True)] = Field(
         default=(), examples=[["cache-size=0"]]
     )
-    """Lines for dnsmasq's configuration, in this order; dnsmasq refuses to start on a bad one."""
+    """Lines for dnsmasq's configuration, in this order; dnsmasq refuses to start on a bad one. Adding one needs the
+    permission of the host's operator (`--allow-dnsmasq-options`, or the operator's policy): some make dnsmasq run a
+    program as root."""
 
     @property
     def own_bridge(self) -> bool:
@@ -617,7 +621,7 @@ class Policy(Element):
 class Topology(Element):
     """What the files say: the networks that a host must have, under one owner's name."""
 
-    version: Annotated[Literal[1], BeforeValidator(_no_truth)]
+    version: FormatVersion
     """Version of this file format."""
     name: Annotated[Text, Field(min_length=1, max_length=128, examples=["home-lab"])]
     """The owner mark that every network of this topology carries on the host."""

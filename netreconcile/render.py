@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Replug
-from netreconcile.apply import Outcome, Report
+from netreconcile.apply import Outcome, Report, Undone
 from netreconcile.diff import Change, label
+from netreconcile.document import fingerprint
 from netreconcile.errors import dotted
+from netreconcile.journal import Entry, Status
 from netreconcile.networkplan import NetworkPlan, Verb
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ _STYLES = {
     Verb.REFUSE: "bold red",
 }
 _WIDEST = 120
+_MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +102,29 @@ def summary(plan: Plan) -> str:
     return f"{', '.join(parts)}; impact: {plan.impact}; {effect}"
 
 
-def report_lines(report: Report) -> Iterator[Line]:
-    """Yield what failed or was skipped, what is left, and one line that sums up."""
+def fingerprint_lines(plan: Plan) -> Iterator[Line]:
+    """Yield what tells a plan that does something from every other one, for `apply --expect`."""
+    if plan.steps:
+        yield Line(f"fingerprint {fingerprint(plan)}")
+
+
+def report_lines(report: Report, number: int) -> Iterator[Line]:
+    """Yield what failed or was skipped, what was taken back, what is left, and one line that sums up."""
     for result in report.results:
         if result.outcome is Outcome.FAILED:
             yield Line(f"failed: {result.step}: {result.message}", "bold red")
-        elif result.outcome is Outcome.SKIPPED:
+        elif result.outcome is Outcome.SKIPPED and not report.everything:
             yield Line(f"skipped: {result.step}, because an earlier step of this network failed", "yellow")
         elif result.cut is not None and isinstance(result.step.action, Replug):
             guest = result.step.action
             name = f"{guest.domain} {guest.target or guest.mac}"
             yield Line(f"{result.step.network}: {name} was cut off for {result.cut:.2f} s")
+    if report.undone:
+        yield Line(f"taken back because of {report.why}", "yellow")
+        yield from undone_lines(report.undone)
+        if report.everything and report.undone.complete:
+            yield Line(f"failed, and rolled back: the host is as it was before (entry {number})", "bold yellow")
+            return
     if report.remaining.drifted or report.remaining.steps:
         yield Line("the host still differs from the file:")
         yield from drift_lines(report.remaining)
@@ -120,14 +136,76 @@ def report_lines(report: Report) -> Iterator[Line]:
         yield Line(f"{_count(done, 'step')} done, {failed} failed; the host does not match the file", "bold red")
 
 
+def undone_lines(undone: Undone) -> Iterator[Line]:
+    """Yield how it went to take back what was done: what failed, what is left, and whether that is all."""
+    for result in undone.results:
+        if result.failed:
+            yield Line(f"failed: {result.step}: {result.message}", "bold red")
+    if undone.complete:
+        yield Line(f"taken back: {_count(len(undone.results), 'step')}")
+        return
+    yield Line("this could not be taken back; `netreconcile rollback` tries again:", "bold red")
+    yield from drift_lines(undone.left)
+
+
+def pending_lines(entry: Entry | None) -> Iterator[str]:
+    """Yield what to know about a change that is still to be finished, confirmed or undone."""
+    if entry is None:
+        return
+    what = f"entry {entry.number}, {entry.header.command} of {entry.header.topology} ({entry.header.who})"
+    if entry.status is Status.UNCONFIRMED:
+        until = entry.ended.confirm_until if entry.ended else None
+        yield f"{what}, is not confirmed; it is taken back at {_clock(until or 0)}"
+        yield "`netreconcile confirm` keeps it, `netreconcile rollback` takes it back at once"
+        return
+    done = sum(ended is not None for _, ended in entry.steps)
+    yield f"{what}, has no end: it is running, or broke off after {_count(done, 'step')} at {_clock(entry.header.when)}"
+    yield "if it broke off: `netreconcile apply` finishes it, `netreconcile rollback` undoes it"
+
+
+def history_lines(entries: tuple[Entry, ...]) -> Iterator[Line]:
+    """Yield a table of what was done to a host."""
+    head = ("entry", "when", "command", "topology", "status", "impact", "networks", "who")
+    rows: list[tuple[str, ...]] = [
+        (
+            str(entry.number),
+            _clock(entry.header.when),
+            entry.header.command,
+            entry.header.topology,
+            str(entry.status),
+            str(entry.header.plan.get("impact", "")),
+            _some(sorted(entry.header.before)),
+            entry.header.who,
+        )
+        for entry in entries
+    ]
+    yield from _table(head, rows)
+
+
+def entry_lines(entry: Entry) -> Iterator[Line]:
+    """Yield what was wanted at an entry of the journal, step by step what was done, and what became of it."""
+    header, ended = entry.header, entry.ended
+    yield Line(
+        f"entry {entry.number}: {header.command} by {header.who} at {_clock(header.when)}: {entry.status}", "bold"
+    )
+    if header.files:
+        yield Line(f"files: {' '.join(header.files)}; topology digest {header.digest}")
+    yield Line(f"fingerprint {header.fingerprint}")
+    yield Line("")
+    yield from (Line(line) for line in header.text)
+    yield Line("")
+    yield Line("what was done:")
+    for begun, done in entry.steps:
+        outcome = f"{done.outcome}{': ' + done.message if done.message else ''}" if done else "broke off here"
+        yield Line(f"  {'back: ' if begun.undo else ''}{begun.step}: {outcome}")
+    if ended:
+        yield Line(f"ended at {_clock(ended.when)}{': ' + ended.message if ended.message else ''}")
+
+
 def host_lines(host: Host) -> Iterator[Line]:
     """Yield a table of the host's networks."""
     head = ("network", "mode", "state", "autostart", "owner", "bridge", "addresses", "guests", "leases")
-    rows = [_host_row(there) for _, there in sorted(host.networks.items())]
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        yield Line(text, "bold" if row is head else "")
+    yield from _table(head, [_host_row(there) for _, there in sorted(host.networks.items())])
 
 
 def guest_names(guests: tuple[Guest, ...]) -> str:
@@ -136,6 +214,21 @@ def guest_names(guests: tuple[Guest, ...]) -> str:
         " ".join(part for part in (guest.domain, guest.target or guest.mac, guest.address) if part) for guest in guests
     )
     return f"{_count(len(guests), 'guest')}: {names}"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[Line]:
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    for row in (head, *rows):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        yield Line(text, "bold" if row is head else "")
+
+
+def _clock(when: float) -> str:
+    return datetime.fromtimestamp(when).astimezone().strftime("%F %T")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= _MOST else f"{', '.join(names[:_MOST])} and {len(names) - _MOST} more"
 
 
 def _host_row(there: Observed) -> tuple[str, ...]:

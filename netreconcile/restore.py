@@ -15,6 +15,7 @@ from netreconcile.drift import Cause, Drift
 from netreconcile.fill import as_running, filled
 from netreconcile.model import Policy
 from netreconcile.networkplan import NetworkPlan, Verb, refused
+from netreconcile.observed import essence
 from netreconcile.order import Claims, Runs, replugs
 from netreconcile.plan import Plan, arranged
 from netreconcile.policy import Limits
@@ -49,20 +50,34 @@ def restoration(
 
 
 def in_doubt(host: Host, stopped: Mapping[str, tuple[Guest, ...]]) -> Host:
-    """Return the host with guests that name a bridge taken for unplugged, where their network was stopped under them.
+    """Return the host with guests taken for unplugged that may be, where their network was stopped under them.
 
-    libvirt doesn't tell which taps hang on a bridge; to plug one in that does hang there disturbs nobody. `stopped` has
-    the guests that each such network had.
+    libvirt doesn't tell which taps hang on a bridge; to plug one in that does hang there disturbs nobody. One that
+    names the network, or the bridge, and didn't before, is halfway back. `stopped` has the guests that each such
+    network had.
     """
     networks = dict(host.networks)
     for name, guests in stopped.items():
-        cut = {(guest.domain, guest.mac) for guest in guests if guest.by_bridge}
+        before = {(guest.domain, guest.mac): guest for guest in guests}
         if there := networks.get(name):
-            doubtful = (
-                replace(guest, plugged=guest.plugged and (guest.domain, guest.mac) not in cut) for guest in there.guests
-            )
+            doubtful = (_doubtful(guest, before.get((guest.domain, guest.mac))) for guest in there.guests)
             networks[name] = replace(there, guests=tuple(doubtful))
     return replace(host, networks=networks)
+
+
+def _doubtful(guest: Guest, was: Guest | None) -> Guest:
+    if was is None or not was.reachable or (guest.by_bridge == was.by_bridge and not was.by_bridge):
+        return guest
+    return replace(guest, plugged=False, by_bridge=was.by_bridge, portgroup=was.portgroup)
+
+
+def broken_off(host: Host, before: Snapshot, stopped: Mapping[str, tuple[Guest, ...]]) -> Host:
+    """Return the host as a change that broke off has left it: guests in doubt, and networks that it took away, lost.
+
+    `before` are networks as they were before that change.
+    """
+    lost = {name: was for name, was in before.items() if was and name not in host.networks}
+    return replace(in_doubt(host, stopped), lost=lost)
 
 
 def _part(  # noqa: PLR0911 -- one return a case
@@ -134,7 +149,9 @@ def _as_before(name: str, was: Observed, there: Observed) -> NetworkPlan:
     if starting is not None:
         run[starting : starting + 1] = _start(was)
     actions: list[Action] = []
-    if was.config_xml != there.config_xml and not any(isinstance(action, (Define, Undefine)) for action in run):
+    if essence(was.config_xml) != essence(there.config_xml) and not any(
+        isinstance(action, (Define, Undefine)) for action in run
+    ):
         actions.append(Define(was.config_xml) if was.config_xml else Undefine())
     actions += run
     if was.persistent and was.autostart != (there.autostart and there.persistent):
@@ -179,7 +196,7 @@ def _start(was: Observed) -> tuple[Action, ...]:
     """Return what brings up what the network ran, and leaves its config as it was."""
     assert was.running is not None, "it ran"
     assert was.running_xml is not None, "it ran"
-    if was.config and not changes(was.running, as_running(filled(was.config, was.running), was.running)):
+    if was.runs_config:
         return (Start(),)
     return Define(was.running_xml), Start(), Define(was.config_xml) if was.config_xml else Undefine()
 
@@ -190,7 +207,7 @@ def _readable(was: Observed) -> bool:
 
 def _wanted(was: Observed) -> Network:
     """Return the config that the network had, or what it ran without one."""
-    network = was.config or was.running
+    network = was.defined
     assert network is not None, "readable"
     return network.model_copy(update={"state": "active" if was.active else "inactive", "autostart": was.autostart})
 

@@ -17,13 +17,20 @@ import pytest
 import yaml
 
 from netreconcile import cli, codec
+from netreconcile.commands import execute
+from netreconcile.folder import VARIABLE
 from netreconcile.lab import Lab, programs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
+    from netreconcile.actions import Step
+    from netreconcile.apply import Result, Watcher
     from netreconcile.model import Network
+    from tests.guesthost import GuestHost
+
+    Meanwhile = Callable[[Callable[[], object]], None]
 
 LINKS = """\
 link add br0 type bridge
@@ -43,6 +50,7 @@ READS = frozenset(
     {
         *("virConnectOpenAuth", "virConnectClose", "virConnectGetLibVersion", "virConnectListAllNetworks"),
         *("virNetworkGetXMLDesc", "virNetworkLookupByName", "virNetworkListAllPorts", "virNetworkPortGetXMLDesc"),
+        *("virNetworkIsActive", "virNetworkIsPersistent", "virNetworkGetAutostart"),
         *("virNetworkGetDHCPLeases", "virConnectListAllDomains", "virDomainGetXMLDesc", "virDomainIsActive"),
     }
 )
@@ -66,14 +74,21 @@ class Ran:
     def plan(self) -> Any:
         """Return the plan or report on standard output, after a look whether it is as its schema says."""
         document = self.json
-        schema().validate(document)
+        schema("plan").validate(document)
+        return document
+
+    @property
+    def history(self) -> Any:
+        """Return the history, or an entry of it, on standard output, after a look whether it is as its schema says."""
+        document = self.json
+        schema("history").validate(document)
         return document
 
 
 @cache
-def schema() -> jsonschema.Draft7Validator:
-    """Return what validates plans and reports."""
-    text = resources.files("netreconcile").joinpath("schemas/plan.schema.json").read_text(encoding="utf-8")
+def schema(name: str) -> jsonschema.Draft7Validator:
+    """Return what validates documents of a kind."""
+    text = resources.files("netreconcile").joinpath(f"schemas/{name}.schema.json").read_text(encoding="utf-8")
     return jsonschema.Draft7Validator(json.loads(text))
 
 
@@ -226,6 +241,12 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What commands keep of their changes ends with the test."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "state"))
+
+
 @pytest.fixture
 def host(lab: Lab, tmp_path: Path) -> Iterator[LabHost]:
     """The lab's host, without any network before and after the test."""
@@ -234,3 +255,62 @@ def host(lab: Lab, tmp_path: Path) -> Iterator[LabHost]:
     yield there
     there.clear()
     there.connection.close()
+
+
+@pytest.fixture(scope="session")
+def guests_lab() -> Iterator[Lab]:
+    """A lab with QEMU."""
+    if os.geteuid() != 0:
+        pytest.skip("libvirt's QEMU driver runs for root only")
+    lacking = programs.missing(guests=True)
+    if lacking:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
+    with Lab(guests=True, log=True) as lab:
+        yield lab
+
+
+@pytest.fixture
+def guests(guests_lab: Lab, tmp_path: Path) -> Iterator[GuestHost]:
+    """A host where every guest of `GUESTS` runs, plugged in; those that the test before left so are used again."""
+    from tests.guesthost import GUESTS, NETWORKS, GuestHost  # it builds on this module
+
+    there = GuestHost(guests_lab, tmp_path)
+    running = {domain.name() for domain in there.connection.listAllDomains()}
+    ready = running == {*GUESTS, "later"} and there.apply(NETWORKS, "--allow-disruption").code == 0
+    if not ready or there.names() != NETWORKS.keys() or not there.plugged() or there.drifted(NETWORKS):
+        there.reset()
+    assert there.plugged()
+    there.forget_calls()
+    yield there
+    there.connection.close()
+
+
+@pytest.fixture
+def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
+    """Let something else happen between the plan of the next apply and its first step."""
+
+    def during(happening: Callable[[], object]) -> None:
+        progress, waiting = execute.progress, [happening]
+
+        def watched(total: int) -> Watcher:
+            tell = progress(total)
+
+            def watch(step: Step, result: Result | None) -> None:
+                while waiting:
+                    waiting.pop()()
+                tell(step, result)
+
+            return watch
+
+        monkeypatch.setattr(execute, "progress", watched)
+
+    return during
+
+
+@pytest.fixture
+def nothing_allowed(tmp_path: Path) -> str:
+    """Return the path of an operator's policy that allows nothing, whatever this machine's own does."""
+    file = tmp_path / "operator-policy.yaml"
+    file.write_text("version: 1\n")
+    file.chmod(0o644)
+    return str(file)

@@ -2,20 +2,106 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from netreconcile.commands.execute import execute
-from netreconcile.commands.output import warn
-from netreconcile.commands.session import host, planner
+from netreconcile.commands.execute import Change, execute, writing
+from netreconcile.commands.output import show, show_json, tell, warn
+from netreconcile.commands.saved import SavedPlan, saved
+from netreconcile.commands.session import planner, remind
+from netreconcile.document import differences, fingerprint, plan_document
+from netreconcile.errors import Refused
+from netreconcile.fill import topology_digest
+from netreconcile.journal import Ended, Status, held
 from netreconcile.loader import load
+from netreconcile.render import plan_lines, summary
 
 if TYPE_CHECKING:
     import argparse
 
+    from netreconcile.commands.session import Planner, Session
+    from netreconcile.loader import Loaded
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
+
 
 def run(options: argparse.Namespace) -> int:
-    """Plan, ask where guests are cut off, perform, verify."""
+    """Plan, ask where guests are cut off, perform, verify; a saved plan is carried out as it is, or not at all."""
+    reviewed = saved(options.topology)
+    if reviewed:
+        reviewed.prepare(options)
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
-    with host(options, readonly=False) as connection:
-        return execute(options, connection, loaded, planner(options))
+    with writing(options, "apply") as here:
+        return apply_loaded(options, here, loaded, planner(options), reviewed)
+
+
+def apply_loaded(
+    options: argparse.Namespace, here: Session, loaded: Loaded, make: Planner, reviewed: SavedPlan | None = None
+) -> int:
+    """Carry out what `make` plans for the topology. Raises Refused, before anything is done."""
+    topology, digest = loaded.topology, topology_digest(loaded.topology)
+    remind(here)
+    pending = here.journal.pending(topology.name)
+    plan, there = here.planned(topology, make, pending)
+    if reviewed:
+        _check_reviewed(reviewed, plan, there, digest)
+    if not plan.steps and not plan.refused:
+        if pending and pending.status is Status.UNFINISHED:
+            message = "nothing was left to do, found a later run"
+            here.journal.reopened(pending).add(Ended(status=Status.APPLIED, when=time.time(), message=message))
+        show_json(plan_document(plan, there)) if options.output == "json" else tell(summary(plan))
+        return 0
+    if pending and pending.status is Status.UNCONFIRMED:
+        msg = f"nothing was changed: entry {pending.number} is to be confirmed or taken back first"
+        raise Refused(msg)
+    if options.command == "apply":
+        _check_expected(options, plan, there)
+        _check_not_held(options, here, topology.name, digest)
+    change = Change(
+        command=options.command,
+        topology=topology.name,
+        digest=digest,
+        files=tuple(options.topology),
+        plan=plan,
+        host=there,
+        replan=lambda: here.planned(topology, make),
+        where=loaded.source.position,
+        pending=pending,
+    )
+    return execute(options, here, change)
+
+
+def _check_reviewed(reviewed: SavedPlan, plan: Plan, there: Host, digest: str) -> None:
+    """Raise Refused unless the plan is the one that was saved."""
+    if reviewed.fingerprint == fingerprint(plan):
+        return
+    found = differences(reviewed.plan, plan_document(plan, there)) or ["the plan has other details now"]
+    if reviewed.topology_digest != digest:
+        found.insert(0, f"the file has changed: {', '.join(reviewed.files)}")
+    lines = "\n".join(f"  {line}" for line in found)
+    msg = (
+        f"host or file has changed since this plan was saved; nothing was done:\n{lines}\nsave a new one and review it"
+    )
+    raise Refused(msg)
+
+
+def _check_expected(options: argparse.Namespace, plan: Plan, there: Host) -> None:
+    """Raise Refused unless the plan has the fingerprint that was asked for, if any was."""
+    if options.expect is None or options.expect == fingerprint(plan):
+        return
+    show(plan_lines(plan, there), aside=True)
+    msg = f"the plan's fingerprint is {fingerprint(plan)} now, not {options.expect}; nothing was done"
+    raise Refused(msg)
+
+
+def _check_not_held(options: argparse.Namespace, here: Session, topology: str, digest: str) -> None:
+    """Raise Refused where this very file was applied before and taken back."""
+    entry = None if options.again else held(here.journal.each(), topology, digest)
+    if entry:
+        why = f": {entry.ended.message}" if entry.ended and entry.ended.message else ""
+        msg = (
+            f"this file as it is was applied before (entry {entry.number} of the journal) and is {entry.status}{why}.\n"
+            "Nothing was changed. Change the file, or apply it nevertheless with --again."
+        )
+        raise Refused(msg)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.commands.execute import execute
-from netreconcile.commands.session import host
+from netreconcile.commands.apply import apply_loaded
+from netreconcile.commands.execute import writing
 from netreconcile.loader import load
 from netreconcile.plan import removal
 
@@ -16,5 +16,5 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Stop and undefine every network that carries the topology's mark, and no other."""
     loaded = load(options.topology)
-    with host(options, readonly=False) as connection:
-        return execute(options, connection, loaded, removal)
+    with writing(options, "destroy") as here:
+        return apply_loaded(options, here, loaded, removal)

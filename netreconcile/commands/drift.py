@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from netreconcile.allowance import EVERYTHING
 from netreconcile.commands.output import show, show_json, warn
-from netreconcile.commands.session import host, planned
+from netreconcile.commands.session import remind, session
 from netreconcile.document import plan_document
 from netreconcile.loader import load
 from netreconcile.plan import plan
@@ -20,8 +22,11 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.topology, strict=options.strict)
     if options.verbose:
         warn(loaded.warnings)
-    with host(options, readonly=True) as connection:
-        result, there = planned(connection, loaded.topology, plan)
+    with session(options, readonly=True) as here:
+        remind(here)
+        # What differs is told the same whether anybody may change it or not.
+        pending = here.journal.pending(loaded.topology.name)
+        result, there = here.planned(loaded.topology, partial(plan, allowed=EVERYTHING), pending)
     if options.output == "json":
         show_json(plan_document(result, there))
     else:

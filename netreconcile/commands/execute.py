@@ -1,80 +1,177 @@
-"""What `apply` and `destroy` share: show the plan, get consent, perform it, and say how it went."""
+"""What the commands that change a host share: one at a time, the plan shown, consent, the journal, how it went."""
 
 from __future__ import annotations
 
 import sys
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.apply import Outcome, Result, apply
+from netreconcile.apply import Outcome, Result, Worker
 from netreconcile.commands.output import show, show_json, tell
-from netreconcile.commands.session import planned
-from netreconcile.document import plan_document, report_document
+from netreconcile.commands.session import Session, session
+from netreconcile.commands.signals import interruptions
+from netreconcile.document import fingerprint, plan_document, report_document
 from netreconcile.errors import Refused
-from netreconcile.render import Line, guest_names, plan_lines, report_lines, summary
+from netreconcile.journal import Closed, Header, Status, snapshot_records, who
+from netreconcile.observed import state_of
+from netreconcile.render import Line, fingerprint_lines, guest_names, plan_lines, report_lines
+from netreconcile.transaction import Transaction
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from netreconcile.actions import Step
-    from netreconcile.commands.session import Planner
-    from netreconcile.host import Connection
-    from netreconcile.loader import Loaded
+    from netreconcile.apply import Report
+    from netreconcile.errors import Path, Position
+    from netreconcile.journal import Entry
+    from netreconcile.observed import Host
     from netreconcile.plan import Plan
 
+ROLLED_BACK = 4
+"""The exit code of a change that failed and was taken back as a whole."""
 
-def execute(options: argparse.Namespace, connection: Connection, loaded: Loaded, make: Planner) -> int:
-    """Return 0 if the host matches in the end, 3 if part of the plan was refused, 1 if anything else is left.
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done to the host, and on whose word; `replan` reads and plans again.
+
+    `pending` is a change of the same topology that broke off, and that this one takes further; `undoes` the entry that
+    this one takes back.
+    """
+
+    command: str
+    topology: str
+    digest: str
+    files: tuple[str, ...]
+    plan: Plan
+    host: Host
+    replan: Callable[[], tuple[Plan, Host]]
+    where: Callable[[Path], Position | None] = lambda _: None
+    pending: Entry | None = None
+    undoes: int | None = None
+
+
+@contextmanager
+def writing(options: argparse.Namespace, command: str) -> Generator[Session]:
+    """Connect for writing as the only one that changes this host from here. Raises Busy, JournalFailed, Unreachable."""
+    with session(options, readonly=False) as here:
+        waiting: Callable[[str], None] = lambda holder: tell(f"waiting for another run: {holder}")  # noqa: E731
+        with here.journal.folder.locked(options.lock_timeout, f"netreconcile {command}", waiting):
+            yield here
+
+
+def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
+    """Show the change, get consent, carry it out and tell how it went; return the exit code.
 
     Raises Refused, before anything is done, where consent is missing.
     """
-    as_json, topology = options.output == "json", loaded.topology
-    plan, there = planned(connection, topology, make)
-    if not plan.steps and not plan.refused:
-        show_json(plan_document(plan, there)) if as_json else tell(summary(plan))
-        return 0
+    as_json, plan = options.output == "json", change.plan
+    lines = list(plan_lines(plan, change.host, change.where))
     if not as_json:
-        show(plan_lines(plan, there, loaded.source.position))
+        show([*lines, *fingerprint_lines(plan)])
     if plan.needs_consent and not options.allow_disruption:
-        _ask(plan)
+        ask(plan)
     if not plan.steps:
         if as_json:
-            show_json(plan_document(plan, there))
+            show_json(plan_document(plan, change.host))
         return Refused.exit_code
-    report = apply(connection, plan, lambda: planned(connection, topology, make)[0], _progress(len(plan.steps)))
-    show_json(report_document(plan, report, there)) if as_json else show(report_lines(report), aside=True)
+    number, report = _carried_out(options, here, change, tuple(line.text for line in lines))
+    if as_json:
+        show_json(report_document(plan, report, change.host, number))
+    else:
+        show(report_lines(report, number), aside=True)
+    if getattr(options, "confirm", None) is not None and report.undone is None:
+        tell(f"`netreconcile confirm` within {options.confirm:g} seconds keeps this; else everything is taken back")
+    return _exit_code(report)
+
+
+def _carried_out(
+    options: argparse.Namespace, here: Session, change: Change, text: tuple[str, ...]
+) -> tuple[int, Report]:
+    plan, host, pending = change.plan, change.host, change.pending
+    names = {step.network for step in plan.steps}
+    snapshot = {name: host.networks.get(name) for name in names}
+    inherited = pending.left_alone_since(host) if pending else {}
+    stopped = {name: guests for name, guests in pending.stopped.items() if name in inherited} if pending else {}
+    known = {name: state_of(host.networks.get(name)) for name in names.union(inherited)}
+    header = Header(
+        command=change.command,
+        topology=change.topology,
+        digest=change.digest,
+        files=change.files,
+        connection=host.uri,
+        when=time.time(),
+        who=who(),
+        fingerprint=fingerprint(plan),
+        text=text,
+        plan=plan_document(plan, host),
+        before=snapshot_records({**snapshot, **inherited}),
+        continues=pending.number if pending else None,
+        left={name: known[name] for name in inherited},
+        stopped=tuple(stopped),
+        undoes=change.undoes,
+    )
+    with interruptions() as interrupted:
+        entry = here.journal.begin(header)
+        if pending:
+            closed = Closed(status=Status.CONTINUED, when=time.time(), by=entry.number)
+            here.journal.reopened(pending).add(closed)
+        confirm = getattr(options, "confirm", None)
+        if confirm is not None:
+            from netreconcile.commands.watchdog import watch_over
+
+            watch_over(here, entry.number)
+        worker = Worker(here.connection, known, progress(len(plan.steps)), interrupted)
+        transaction = Transaction(
+            change.topology, plan, host, {**snapshot, **inherited}, frozenset(inherited), stopped, change.replan
+        )
+        keep_going = options.on_error == "keep-going"
+        report = transaction.carry_out(worker, entry, keep_going=keep_going, confirm_within=confirm)
+    return entry.number, report
+
+
+def _exit_code(report: Report) -> int:
     if report.verified:
         return 0
+    if report.undone:
+        return ROLLED_BACK if report.undone.complete and report.everything else 1
     left = {part.name for part in report.remaining.networks if part.steps}
     return 1 if report.failed or left else Refused.exit_code
 
 
-def _ask(plan: Plan) -> None:
+def ask(plan: Plan) -> None:
     """Return if the user agrees to what the plan does to guests. Raises Refused."""
     cut = tuple(guest for part in plan.networks for guest in part.cut)
-    who = guest_names(cut)
+    who_is_cut = guest_names(cut)
     if not sys.stdin.isatty() or not sys.stderr.isatty():
-        msg = f"this plan cuts off {who}; --allow-disruption permits it. Nothing was changed."
+        msg = f"this plan cuts off {who_is_cut}; --allow-disruption permits it. Nothing was changed."
         raise Refused(msg)
-    tell(f"This cuts off {who}.")
+    tell(f"This cuts off {who_is_cut}.")
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         msg = "nothing was changed"
         raise Refused(msg)
 
 
-def _progress(total: int) -> Callable[[Step, Result | None], None]:
-    """Return a watcher that tells each step on stderr."""
+def progress(total: int) -> Callable[[Step, Result | None], None]:
+    """Return a watcher that tells each step on stderr; steps beyond the total take something back."""
     number = 0
 
     def watch(step: Step, result: Result | None) -> None:
         nonlocal number
         if result is None:
             number += 1
-            show([Line(f"[{number}/{total}] {step}")], aside=True)
+            line = Line(f"[{number}/{total}] {step}" if number <= total else f"[back] {step}")
         elif result.outcome is Outcome.FAILED:
-            show([Line(f"        failed: {result.message}", "bold red")], aside=True)
+            line = Line(f"        failed: {result.message}", "bold red")
         elif result.message:
-            show([Line(f"        {result.message}", "yellow")], aside=True)
+            line = Line(f"        {result.message}", "yellow")
+        else:
+            return
+        with suppress(OSError):  # the terminal may be gone; that must not tear the change
+            show([line], aside=True)
 
     return watch

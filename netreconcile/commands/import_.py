@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import tell, warn
-from netreconcile.commands.session import host
+from netreconcile.commands.session import session
 from netreconcile.dump import topology_text
 from netreconcile.errors import InvalidTopology, UsageError
 from netreconcile.loader import load_text
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Print the file, and prove it: loaded again, it must plan nothing but adoption."""
-    with host(options, readonly=True) as connection:
-        there = connection.read()
+    with session(options, readonly=True) as here:
+        there = here.connection.read()
     unknown = [name for name in options.network if name not in there.networks]
     if unknown:
         msg = f"the host has no network {unknown[0]!r}; it has {', '.join(sorted(there.networks)) or 'none'}"

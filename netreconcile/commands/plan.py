@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.commands.output import show, show_json, warn
-from netreconcile.commands.session import host, planned, planner
+from netreconcile.commands.output import show, show_json, tell, warn
+from netreconcile.commands.saved import check_savable, save
+from netreconcile.commands.session import planner, remind, session
 from netreconcile.document import plan_document
+from netreconcile.fill import topology_digest
 from netreconcile.loader import load
-from netreconcile.render import plan_lines
+from netreconcile.render import fingerprint_lines, plan_lines
 
 if TYPE_CHECKING:
     import argparse
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan; the connection is read-only."""
+    """Print the plan, and save it where asked to; the connection is read-only."""
+    if options.out:
+        check_savable(options)
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
-    with host(options, readonly=True) as connection:
-        result, there = planned(connection, loaded.topology, planner(options))
+    make = planner(options)
+    with session(options, readonly=True) as here:
+        remind(here)
+        result, there = here.planned(loaded.topology, make, here.journal.pending(loaded.topology.name))
     if options.output == "json":
         show_json(plan_document(result, there))
     else:
-        show(plan_lines(result, there, loaded.source.position))
+        show([*plan_lines(result, there, loaded.source.position), *fingerprint_lines(result)])
+    if options.out:
+        save(options.out, options, result, there, topology_digest(loaded.topology))
+        tell(f"saved: `netreconcile apply {options.out}` does this, or refuses if host or file have changed by then")
     return 2 if options.exit_code and (result.steps or result.refused) else 0

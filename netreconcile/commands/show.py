@@ -1,23 +1,28 @@
-"""`netreconcile show`: print what the host has."""
+"""`netreconcile show`: print what the host has, or what was done to it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show, show_json
-from netreconcile.commands.session import host
-from netreconcile.document import host_document
-from netreconcile.render import host_lines
+from netreconcile.commands.session import journal_of, remind, session
+from netreconcile.document import entry_document, host_document
+from netreconcile.render import entry_lines, host_lines
 
 if TYPE_CHECKING:
     import argparse
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the host's networks with owner, kind, guests and leases; the connection is read-only."""
-    with host(options, readonly=True) as connection:
-        there = connection.read()
-        there = connection.read_guests(there, there.networks)
+    """Print the host's networks with owner, kind, guests and leases, or an entry of the journal; writes nothing."""
+    if options.entry is not None:
+        entry = journal_of(options).entry(options.entry)
+        show_json(entry_document(entry)) if options.output == "json" else show(entry_lines(entry))
+        return 0
+    with session(options, readonly=True) as here:
+        remind(here)
+        there = here.connection.read()
+        there = here.connection.read_guests(there, there.networks)
     if options.output == "json":
         show_json(host_document(there))
     else:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netreconcile.folder import VARIABLE
 from netreconcile.lab.errors import LabWontStop, NoSuchLab
 from netreconcile.lab.setup import LOG, Setup
 
@@ -22,6 +23,8 @@ INIT, ENTER = "inside.init", "enter"
 """The modules that run as processes of their own."""
 CALL = re.compile(r": debug : (vir(?:Connect(?!OpenInternal)|Domain|Interface|Network|Stream)\w+):\d+ :")
 """How libvirt logs a call of its public interface."""
+STATE = "/run/netreconcile"
+"""Where netreconcile keeps its journal inside, so that it ends with the lab."""
 FOREIGN = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 """Variables that point into the host's /run, which isn't there inside."""
 
@@ -54,7 +57,7 @@ class Running:
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the environment for commands inside."""
         kept = {name: value for name, value in base.items() if name not in FOREIGN}
-        return {**kept, "PATH": self.setup.path, "LIBVIRT_DEFAULT_URI": self.setup.uri()}
+        return {**kept, "PATH": self.setup.path, "LIBVIRT_DEFAULT_URI": self.setup.uri(), VARIABLE: STATE}
 
 
 def python(module: str, *arguments: str) -> list[str]:

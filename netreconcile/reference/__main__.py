@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from netreconcile.reference.history import history_schema
+from netreconcile.reference.operators import operator_policy_schema
 from netreconcile.reference.page import reference_page
 from netreconcile.reference.plans import plan_schema
 from netreconcile.reference.topology import topology_schema
@@ -20,6 +22,8 @@ def generated() -> dict[str, str]:
     return {
         "schemas/topology.schema.json": _json(topology_schema()),
         "schemas/plan.schema.json": _json(plan_schema()),
+        "schemas/history.schema.json": _json(history_schema()),
+        "schemas/operator-policy.schema.json": _json(operator_policy_schema()),
         "docs/reference.md": reference_page(),
     }
 

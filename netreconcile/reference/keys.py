@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import sys
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -16,7 +17,7 @@ import annotated_types
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from netreconcile import model, notation
+from netreconcile import notation
 from netreconcile.actions import Impact
 from netreconcile.binding import Canonical, Chosen, ConfigOnly, Live, Outside, ShortFor, Since, Version, Xml
 from netreconcile.model import Element, Network
@@ -104,7 +105,7 @@ class Price:
 @functools.cache
 def keys(element: type[Element]) -> tuple[Key, ...]:
     """Return the keys of an element in the order of their definition."""
-    docs = _docs()[element.__name__]
+    docs = documented(element.__module__)[element.__name__]
     return tuple(_key(name, field, docs.get(name, "")) for name, field in element.model_fields.items())
 
 
@@ -214,10 +215,10 @@ def _number(limit: Any) -> int:
 
 
 @functools.cache
-def _docs() -> dict[str, dict[str, str]]:
-    """Return the docstrings that stand below the fields of the model's classes, each on one line."""
-    tree = ast.parse(inspect.getsource(model))
-    return {node.name: _field_docs(node) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+def documented(module: str) -> dict[str, dict[str, str]]:
+    """Return the docstrings that stand below the fields of a module's classes, each on one line."""
+    nodes = ast.walk(ast.parse(inspect.getsource(sys.modules[module])))
+    return {node.name: _field_docs(node) for node in nodes if isinstance(node, ast.ClassDef)}
 
 
 def _field_docs(node: ast.ClassDef) -> dict[str, str]:

@@ -10,6 +10,7 @@ import yaml
 from netreconcile import scalars
 from netreconcile.checks.finding import listed
 from netreconcile.model import Element, ModeName, Network, Policy, Topology
+from netreconcile.operatorfile import Allow
 from netreconcile.reference import wording
 from netreconcile.reference.keys import Key, Place, keys, places
 from netreconcile.reference.texts import SPELLINGS
@@ -106,7 +107,8 @@ _KINDS = {bool: "truth value", int: "number", str: "text"}
 def reference_page() -> str:
     """Return the page in Markdown."""
     introduction = _INTRODUCTION.format(top_level=_top_level(), scalars=_scalars(), modes=_modes())
-    return "\n".join([introduction, _policy(), *(_section(element) for element in places())])
+    sections = (_section(element) for element in places())
+    return "\n".join([introduction, _rules("`policy`", Policy), *sections, _rules("The operator's policy", Allow)])
 
 
 def _top_level() -> str:
@@ -115,10 +117,11 @@ def _top_level() -> str:
     return _table(("key", "needed", "meaning"), rows)
 
 
-def _policy() -> str:
+def _rules(title: str, element: type[Element]) -> str:
     """Return the section about rules for plans, which have no place in libvirt's XML."""
-    rows = [(f"`{key.name}`", _kind(key), _meaning(key)) for key in keys(Policy)]
-    return f"## `policy`\n\n{inspect.getdoc(Policy)}\n\n{_table(('key', 'value', 'meaning'), rows)}\n"
+    rows = [(f"`{key.name}`", _kind(key), _meaning(key)) for key in keys(element)]
+    about = " ".join(inspect.cleandoc(element.__doc__ or "").split())
+    return f"## {title}\n\n{about}\n\n{_table(('key', 'value', 'meaning'), rows)}\n"
 
 
 def _scalars() -> str:

@@ -36,7 +36,7 @@ def topology_schema() -> Schema:
         "additionalProperties": False,
         "allOf": rules.top_level(),
         "definitions": {
-            **{element.__name__: _element(element) for element in elements},
+            **{element.__name__: element_schema(element) for element in elements},
             **{item.name: _text(item) for item in (*SPELLINGS.values(), RANGE, _TRUTH)},
             "rules": {"description": "What libvirt takes together, and in which mode.", "allOf": rules.network()},
         },
@@ -59,7 +59,8 @@ def _top_level() -> Schema:
     }
 
 
-def _element(element: type[Element]) -> Schema:
+def element_schema(element: type[Element]) -> Schema:
+    """Return the schema of an element; those inside it, and kinds of text, are references to definitions."""
     body = {
         "type": "object",
         "properties": {key.name: _property(key, element) for key in keys(element)},

@@ -15,6 +15,7 @@ import yaml
 import netreconcile
 from netreconcile.actions import Impact, Start, Step, Stop, Undefine
 from netreconcile.errors import LibvirtFailed
+from netreconcile.folder import folder_of
 from netreconcile.host import connect
 from netreconcile.lab import Lab
 from tests.conftest import NOTHING
@@ -135,12 +136,24 @@ def test_exit_codes(host: LabHost, tmp_path: Path) -> None:
     file, other = host.file({"t": OPEN}), host.file({"t": OPEN}, name="other", file="other.yaml")
     wrong = host.file({"t": {**OPEN, "mdoe": "nat"}}, file="wrong.yaml")
     failing = host.file({"t": {**OPEN, "dnsmasq_options": ["no-such-option"]}}, file="failing.yaml")
+    saved = str(tmp_path / "plan.json")
     for arguments, code in (
         (("drift", file), 2),
         (("plan", file), 0),
         (("plan", file, "--exit-code"), 2),
-        (("apply", failing), 1),
-        (("apply", file), 0),
+        (("history",), 0),
+        (("confirm",), 1),
+        (("rollback",), 0),
+        (("apply", failing, "--allow-dnsmasq-options"), 4),
+        (("apply", failing, "--allow-dnsmasq-options", "--on-error", "keep-going"), 1),
+        (("apply", file, "--expect", "0" * 20), 3),
+        (("plan", file, "--out", saved), 0),
+        (("apply", saved), 0),
+        (("apply", saved), 3),
+        (("rollback", "9"), 64),
+        (("rollback",), 0),
+        (("apply", file), 3),
+        (("apply", file, "--again"), 0),
         (("plan", file, "--exit-code"), 0),
         (("drift", file), 0),
         (("apply", other), 3),
@@ -149,6 +162,8 @@ def test_exit_codes(host: LabHost, tmp_path: Path) -> None:
         (("apply",), 64),
         (("apply", file, "--no-such-flag"), 64),
         (("import", "no-such-network"), 64),
+        (("show", "9"), 64),
+        (("plan", file, "--out", "plan.yaml"), 64),
         (("apply", wrong), 65),
         (("drift", wrong), 65),
         (("apply", str(tmp_path / "missing.yaml")), 65),
@@ -160,6 +175,18 @@ def test_exit_codes(host: LabHost, tmp_path: Path) -> None:
         assert ran.code == code, (arguments, ran)
         assert "This is a bug" not in ran.err
         assert ran.out or ran.err or arguments[0] == "drift"
+
+
+@pytest.mark.parametrize("command", ["apply", "destroy", "rollback"])
+def test_only_one_run_changes_a_host(host: LabHost, command: str) -> None:
+    file = [] if command == "rollback" else [host.file({"t": OPEN})]
+    host.forget_calls()
+    with folder_of(host.uri).locked(0, "netreconcile apply", lambda _: None):
+        ran = host.run(command, *file)
+    assert ran.code == 75
+    assert "another run changes this host: netreconcile apply, process" in ran.err
+    assert host.writes() == []
+    assert host.run(command, *file, "--lock-timeout", "60").code == 0
 
 
 def test_the_program_ends_as_its_command(host: LabHost) -> None:
@@ -180,25 +207,47 @@ def test_an_unreachable_daemon_comes_with_the_virsh_line(host: LabHost, command:
     assert "/no where/libvirt-sock" in ran.stderr
 
 
-def test_a_failed_step_stops_only_its_network(host: LabHost) -> None:
+def test_a_failed_step_is_the_end_and_everything_is_as_before(host: LabHost) -> None:
+    bad = {**OPEN, "ips": [{"address": "10.1.0.1/24", "tftp": "/run/tftp"}]}
+    host.applied({"w": WIRE})
+    before = host.snapshot("w")
+    ran = host.apply({"bad": bad, "w": {**WIRE, "mtu": 1400}}, "--allow-tftp-root")
+    assert ran.code == 4
+    assert "failed: bad: start: " in ran.err
+    assert ran.err.endswith("failed, and rolled back: the host is as it was before (entry 2)\n")
+    assert host.names() == {"w"}
+    assert host.snapshot("w") == before
+    report = host.apply({"bad": bad, "w": WIRE}, "--allow-tftp-root", "-o", "json")
+    assert report.code == 4
+    back = report.plan["rolled_back"]
+    assert (back["everything"], back["complete"], back["remaining"]) == (True, True, [])
+    assert back["why"].startswith("bad: start: ")
+    assert {step["network"] for step in back["steps"]} == {"bad"}
+    assert host.snapshot("w") == before
+
+
+def test_with_keep_going_a_failed_step_stops_only_its_network_and_takes_it_back(host: LabHost) -> None:
     bad = {**OPEN, "ips": [{"address": "10.1.0.1/24", "tftp": "/run/tftp"}]}
     networks = {"bad": {**bad, "autostart": False}, "good": WIRE}
-    ran = host.apply(networks)
+    going = ("--allow-tftp-root", "--on-error", "keep-going")
+    ran = host.apply(networks, *going)
     assert ran.code == 1
     assert "failed: bad: start: " in ran.err
-    assert "bad: stopped" in ran.err
+    assert "taken back: 1 step" in ran.err
+    assert "bad: missing" in ran.err
     assert "4 steps done, 1 failed; the host does not match the file" in ran.err
+    assert host.names() == {"good"}
     assert host.network("good").isActive()
-    assert not host.network("bad").isActive()
 
-    report = host.apply(networks, "-o", "json").plan
+    report = host.apply(networks, *going, "-o", "json").plan
     assert report["verified"] is False
-    assert [(step["network"], step["outcome"]) for step in report["steps"]] == [("bad", "failed")]
-    assert report["steps"][0]["message"]
+    assert [(step["network"], step["outcome"]) for step in report["steps"]] == [("bad", "done"), ("bad", "failed")]
+    assert report["steps"][1]["message"]
     assert [part["name"] for part in report["remaining"]] == ["bad"]
+    assert (report["rolled_back"]["everything"], report["rolled_back"]["complete"]) == (False, True)
 
     host.lab.run("mkdir", "/run/tftp", check=True)
-    host.applied(networks)
+    host.applied(networks, "--allow-tftp-root")
     assert host.drifted(networks) == ()
     host.lab.run("rmdir", "/run/tftp", check=True)
 
@@ -208,12 +257,51 @@ def test_after_a_failed_step_the_rest_of_the_network_is_skipped(host: LabHost) -
     host.applied({"t": {**OPEN, "bridge": "virbr-u"}})
     host.network("foreign").undefine()
     function = {"mode": "hostdev", "forward": {"addresses": ["0000:03:10.0"]}}
-    ran = host.apply({"t": OPEN, "u": function})
+    ran = host.apply({"t": OPEN, "u": function}, "--on-error", "keep-going")
     assert ran.code == 1
     assert "failed: u: define: " in ran.err
     assert "skipped: u: start, because an earlier step of this network failed" in ran.err
     assert host.running("t").bridge.name == "virbr-t"
     assert host.names() == {"t"}
+
+
+# -- what was done
+
+
+def test_what_was_done_is_listed_shown_and_taken_back(host: LabHost) -> None:
+    host.applied({"t": OPEN})
+    before = host.snapshot("t")
+    host.applied({"t": {**OPEN, "mtu": 1400}, "w": WIRE})
+    rows = [line.split() for line in host.run("history").out.splitlines()]
+    assert [row[0] for row in rows] == ["entry", "2", "1"]
+    assert {"apply", "applied", "restart"} <= set(rows[1])
+    found = host.run("history", "-o", "json").history["entries"]
+    assert [(entry["entry"], entry["status"], entry["networks"]) for entry in found] == [
+        (2, "applied", ["t", "w"]),
+        (1, "applied", ["t"]),
+    ]
+    entry = host.run("show", "2", "-o", "json").history
+    assert entry["before"]["t"]["config_xml"] == before[1]
+    assert entry["before"]["w"] is None
+    assert [step["step"] for step in entry["steps"]] == [
+        f"{step['network']}: {step['sentence']}" for step in entry["plan"]["steps"]
+    ]
+    assert "w: start: done" in host.run("show", "2").out
+
+    assert host.run("rollback").code == 0
+    assert host.names() == {"t"}
+    assert host.snapshot("t") == before
+    statuses = [entry["status"] for entry in host.run("history", "-o", "json").history["entries"]]
+    assert statuses == ["applied", "undone", "applied"]
+
+
+def test_history_and_confirm_need_no_libvirt(host: LabHost) -> None:
+    host.applied({"t": OPEN})
+    host.forget_calls()
+    assert host.run("history").code == 0
+    assert host.run("show", "1").code == 0
+    assert host.run("confirm").code == 1
+    assert "virConnectOpen" not in host.log()
 
 
 # -- whose network it is

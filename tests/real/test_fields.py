@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Said = dict[str, Any]
 BRIDGE = "virbr-t"
+PERMISSIONS = ("--allow-dnsmasq-options", "--allow-tftp-root")
 OPEN: Said = {"mode": "open", "bridge": BRIDGE, "ips": [{"address": "10.1.0.1/24"}]}
 NAT: Said = {**OPEN, "mode": "nat"}
 LAN: Said = {"mode": "bridge", "bridge": "br0"}
@@ -356,15 +357,15 @@ def test_a_change_has_its_impact_and_lasts(host: LabHost, row: Row) -> None:
         check_refusal(host, row, since)
         return
     before, after = row.networks(row.before), row.networks(row.after)
-    host.applied(before)
+    host.applied(before, *PERMISSIONS)
     first = host.snapshot("t")
     wanted, bridge = load([host.file(before)]).topology.networks["t"], host.config("t").bridge.name or ""
     device = host.interface(bridge)
 
     changed = load([host.file(after)]).topology.networks["t"]
-    plan = host.planned(after)
+    plan = host.planned(after, *PERMISSIONS)
     assert (plan["impact"], plan["needs_consent"]) == (row.impact, False), plan
-    host.applied(after)
+    host.applied(after, *PERMISSIONS)
     for field in row.fields.split():
         assert values(wanted, field) != values(changed, field)
         assert values(host.config("t"), field) == values(changed, field)

@@ -2,209 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from lxml import etree
 
-from netreconcile.apply import Report, apply
-from netreconcile.host import connect
-from netreconcile.interfaces import interfaces, mac_of
-from netreconcile.lab import Lab, programs
-from netreconcile.loader import load
-from netreconcile.plan import concerned, plan
-from tests.conftest import NOTHING, LabHost
+from tests.conftest import NOTHING
+from tests.guesthost import DOMAIN, ISOLATED, NAT, NETWORKS, WIRE, Said, by_bridge, by_name, mac
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Generator, Iterator
 
-    from netreconcile.observed import Host
-    from netreconcile.plan import Plan
+    from tests.conftest import Meanwhile
+    from tests.guesthost import GuestHost, Networks
 
 pytestmark = pytest.mark.guests
-
-Said = dict[str, Any]
-Networks = dict[str, Said]
-
-GROUPS: Said = {"portgroups": [{"name": "fast"}, {"name": "slow"}]}
-NAT: Said = {
-    "mode": "nat",
-    "bridge": {"name": "virbr-n", "stp": False},
-    "ips": [{"address": "10.11.0.1/24", "dhcp": {"ranges": ["10.11.0.100-10.11.0.200"]}}],
-    **GROUPS,
-}
-ISOLATED: Said = {
-    "mode": "isolated",
-    "bridge": {"name": "virbr-i", "stp": False},
-    "ips": [{"address": "10.12.0.1/24"}],
-}
-WIRE: Said = {"mode": "very-isolated", "bridge": {"name": "virbr-w", "stp": False}}
-NETWORKS: Networks = {"nat": NAT, "isolated": ISOLATED, "wire": WIRE}
-
-BY_NAME = (
-    "<interface type='network'><mac address='{mac}'/><source network='{to}'{group}/><model type='virtio'/></interface>"
-)
-BY_BRIDGE = "<interface type='bridge'><mac address='{mac}'/><source bridge='{to}'/><model type='virtio'/></interface>"
-DOMAIN = """
-<domain type='qemu'>
-  <name>{name}</name>
-  <memory unit='MiB'>16</memory>
-  <os><type arch='x86_64' machine='pc'>hvm</type></os>
-  <devices>{interfaces}</devices>
-</domain>
-"""
-
-
-def by_name(number: int, network: str, group: str = "") -> str:
-    return BY_NAME.format(mac=mac(number), to=network, group=f" portgroup='{group}'" if group else "")
-
-
-def by_bridge(number: int, bridge: str) -> str:
-    return BY_BRIDGE.format(mac=mac(number), to=bridge)
-
-
-def mac(number: int) -> str:
-    return f"52:54:00:00:02:{number:02x}"
-
-
-GUESTS = {
-    "web": by_name(1, "nat", "fast"),
-    "straight": by_bridge(2, "virbr-n"),
-    "paused": by_name(3, "isolated"),
-    "router": by_name(4, "nat") + by_name(5, "isolated"),
-    "twin": by_name(1, "wire"),  # the MAC address of web
-    "double": by_name(6, "wire") + by_name(7, "wire"),
-    "mixed": by_bridge(8, "virbr-i"),
-}
-"""The domains that run, and their interfaces."""
-LATER = DOMAIN.format(name="later", interfaces=by_name(9, "nat"))
-"""The domain that doesn't run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plug:
-    """An interface of a running domain, and the bridge that its tap hangs on."""
-
-    domain: str
-    mac: str
-    target: str
-    network: str | None
-    bridge: str | None
-    group: str
-    master: str | None
-
-
-class GuestHost(LabHost):
-    """A host with running guests."""
-
-    def links(self) -> dict[str, dict[str, Any]]:
-        """Return the network devices of the host by name."""
-        ran = self.lab.run("ip", "-j", "link", capture_output=True, check=True)
-        return {link["ifname"]: link for link in json.loads(ran.stdout)}
-
-    def plugs(self) -> dict[tuple[str, str], Plug]:
-        """Return the interfaces of running domains by domain and MAC address."""
-        links = self.links()
-        return {(plug.domain, plug.mac): plug for plug in self._plugs(links)}
-
-    def _plugs(self, links: Mapping[str, Mapping[str, Any]]) -> Iterator[Plug]:
-        for domain in self.connection.listAllDomains():
-            if not domain.isActive():
-                continue
-            xml = domain.XMLDesc()
-            groups = _portgroups(xml)
-            for item in interfaces(domain.name(), xml):
-                target = item.guest.target
-                master = links[target].get("master") if target in links else None
-                group = groups.get(item.guest.mac, "")
-                yield Plug(domain.name(), item.guest.mac, target, item.network, item.bridge, group, master)
-
-    def plugged(self) -> bool:
-        """Return whether every running guest hangs on its bridge, and holds a port where it names the network."""
-        links = self.links()
-        plugs = list(self._plugs(links))
-        for plug in plugs:
-            bridge = plug.bridge or self.running(plug.network or "").bridge.name
-            if plug.master != bridge or "UP" not in links[plug.target]["flags"]:
-                return False
-        named = [plug.network for plug in plugs if plug.network]
-        ports = {name: len(self.network(name).listAllPorts()) for name in set(named)}
-        return all(named.count(name) == count for name, count in ports.items())
-
-    def reset(self) -> None:
-        """Every guest of `GUESTS` runs on the networks of `NETWORKS`, plugged in."""
-        self.remove_guests()
-        self.clear()
-        self.applied(NETWORKS)
-        for name, devices in GUESTS.items():
-            self.connection.createXML(DOMAIN.format(name=name, interfaces=devices))
-        self.connection.lookupByName("paused").suspend()
-        self.connection.defineXML(LATER)
-
-    def remove_guests(self) -> None:
-        """No domain is left."""
-        for domain in self.connection.listAllDomains():
-            persistent = bool(domain.isPersistent())
-            if domain.isActive():
-                domain.destroy()
-            if persistent:
-                domain.undefine()
-
-    def restart(self, name: str) -> None:
-        """Restart a network as somebody does who doesn't know about guests."""
-        network = self.network(name)
-        network.destroy()
-        network.create()
-
-    def taps(self, network: str) -> dict[str, str]:
-        """Return the taps of a network's guests, those plugged into its bridge by name too, by `domain tap`."""
-        bridge = self.config(network).bridge.name
-        return {
-            f"{plug.domain} {plug.target}": plug.mac
-            for plug in self.plugs().values()
-            if plug.network == network or plug.bridge == bridge
-        }
-
-
-def _portgroups(xml: str) -> dict[str, str]:
-    """Return the portgroups that a domain's interfaces name, by MAC address."""
-    groups = {}
-    for item in etree.fromstring(xml.encode()).findall("devices/interface"):
-        source = item.find("source")
-        groups[mac_of(item)] = source.get("portgroup", "") if source is not None else ""
-    return groups
-
-
-@pytest.fixture(scope="module")
-def guests_lab() -> Iterator[Lab]:
-    """A lab with QEMU."""
-    if os.geteuid() != 0:
-        pytest.skip("libvirt's QEMU driver runs for root only")
-    lacking = programs.missing(guests=True)
-    if lacking:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
-    with Lab(guests=True, log=True) as lab:
-        yield lab
-
-
-@pytest.fixture
-def guests(guests_lab: Lab, tmp_path: Path) -> Iterator[GuestHost]:
-    """A host where every guest of `GUESTS` runs, plugged in; those that the test before left so are used again."""
-    there = GuestHost(guests_lab, tmp_path)
-    running = {domain.name() for domain in there.connection.listAllDomains()}
-    ready = running == {*GUESTS, "later"} and there.apply(NETWORKS, "--allow-disruption").code == 0
-    if not ready or there.names() != NETWORKS.keys() or not there.plugged() or there.drifted(NETWORKS):
-        there.reset()
-    assert there.plugged()
-    there.forget_calls()
-    yield there
-    there.connection.close()
 
 
 def changed(**more: Said) -> Networks:
@@ -294,21 +107,21 @@ def test_nothing_comes_between_the_stop_of_a_network_and_its_guests_return(guest
         assert [step["network"] for step in plan["steps"][stop : stop + 1 + len(after)]] == [name] * (1 + len(after))
 
 
-def test_a_guest_that_is_gone_in_the_meantime_is_no_failure(guests: GuestHost) -> None:
-    report = carried_out(
-        guests, changed(wire={"mtu": 1400}), lambda: guests.connection.lookupByName("double").destroy()
-    )
-    assert report.verified
-    assert {result.message for result in report.results if "double" in str(result.step)} == {"it is gone meanwhile"}
+def test_a_guest_that_is_gone_in_the_meantime_is_no_failure(guests: GuestHost, meanwhile: Meanwhile) -> None:
+    meanwhile(lambda: guests.connection.lookupByName("double").destroy())
+    report = guests.applied(changed(wire={"mtu": 1400}), "--allow-disruption", "-o", "json").plan
+    assert report["verified"]
+    assert {step["message"] for step in report["steps"] if step.get("domain") == "double"} == {"it is gone meanwhile"}
     assert guests.plugged()
 
 
-def test_an_interface_that_was_moved_in_the_meantime_stays_where_its_owner_put_it(guests: GuestHost) -> None:
+def test_an_interface_that_was_moved_in_the_meantime_stays_where_its_owner_put_it(
+    guests: GuestHost, meanwhile: Meanwhile
+) -> None:
     domain = guests.connection.lookupByName("twin")
-    report = carried_out(
-        guests, changed(wire={"mtu": 1400}), lambda: domain.updateDeviceFlags(by_name(1, "isolated"), 1)
-    )
-    assert report.verified
+    meanwhile(lambda: domain.updateDeviceFlags(by_name(1, "isolated"), 1))
+    report = guests.applied(changed(wire={"mtu": 1400}), "--allow-disruption", "-o", "json").plan
+    assert report["verified"]
     assert guests.plugs()["twin", mac(1)].network == "isolated"
     assert guests.plugged()
     domain.destroy()
@@ -324,23 +137,6 @@ def test_a_guest_that_can_not_be_plugged_in_is_an_error_and_the_others_are_plugg
     guests.connection.lookupByName("web").destroy()
     assert guests.plugged()
     assert guests.drifted(changed(nat={"mtu": 1400})) == ()
-
-
-def carried_out(host: GuestHost, networks: Networks, meanwhile: Callable[[], object]) -> Report:
-    """Return the report on an apply; something else happens between plan and apply."""
-    topology = load([host.file(networks)]).topology
-    with connect(host.uri, readonly=False) as connection:
-
-        def read() -> Host:
-            there = connection.read()
-            return connection.read_guests(there, concerned(topology, there))
-
-        def planned() -> Plan:
-            return plan(topology, read())
-
-        found = planned()
-        meanwhile()
-        return apply(connection, found, planned, lambda *_: None)
 
 
 # -- live changes

@@ -11,11 +11,17 @@ import pytest
 
 from netreconcile import __version__
 from netreconcile.cli import main, parser
+from netreconcile.folder import folder_of
+from netreconcile.journal import Ended, Journal, Status
+from tests.unit.examples import header
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
-COMMANDS = ("validate", "plan", "apply", "drift", "destroy", "import", "render", "show", "schema", "lab")
+COMMANDS = (
+    *("validate", "plan", "apply", "drift", "destroy", "history", "rollback", "confirm"),
+    *("import", "render", "show", "schema", "lab"),
+)
 VALID = "version: 1\nname: lab\nnetworks: {a: {mode: very-isolated}, b: {mode: very-isolated, state: absent}}\n"
 
 
@@ -72,6 +78,10 @@ def test_help_says_how_to_start_and_version_is_the_packages(capsys: pytest.Captu
             ("schema", "nothing"),
         ),
         *(("validate", "-c", "test:///default", "t.yaml"), ("lab", "nothing")),
+        *(("apply", "--confirm", "soon", "t.yaml"), ("apply", "--confirm", "-1", "t.yaml")),
+        *(("apply", "--lock-timeout", "inf", "t.yaml"), ("apply", "--on-error", "panic", "t.yaml")),
+        *(("rollback", "last"), ("rollback", "-1"), ("show", "1.5"), ("show", "٣"), ("rollback", "9" * 10)),
+        ("confirm", "-o", "json"),
     ],
 )
 def test_wrong_usage_is_64_and_never_looks_like_drift(
@@ -134,7 +144,55 @@ def test_render_prints_what_libvirt_would_get(topology: str, capsys: pytest.Capt
     assert "no network 'b'; it has a" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("which", ["topology", "plan"])
+def test_the_history_of_a_host_that_nothing_was_done_to_is_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran("history", "-c", "qemu+ssh://host/system") == 0
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert shown.err.startswith("nothing was done to this host from here: ")
+    assert ran("history", "-c", "qemu+ssh://host/system", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out) == {"format_version": 1, "entries": []}
+    assert ran("show", "1", "-c", "qemu+ssh://host/system") == 64
+    assert "no entry 1; the journal is empty" in capsys.readouterr().err
+    assert ran("confirm", "-c", "qemu+ssh://host/system") == 1
+    assert "no change of this host waits for a confirmation" in capsys.readouterr().err
+
+
+def test_history_tells_what_cannot_be_read_and_all_else(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(folder_of("qemu:///system"))
+    with journal.folder.locked(0, "a test", lambda _: None):
+        journal.begin(header())
+        (journal.folder.path / f"{journal.begin(header()).number}.jsonl").write_text("garbage")
+    assert ran("history", "-c", "qemu:///system") == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["entry", "1"]
+    assert shown.err.startswith("entry 2 of the journal can't be read: ")
+    assert ran("show", "2", "-c", "qemu:///system") == 1
+    assert "can't be read" in capsys.readouterr().err
+    assert ran("show", "1", "-c", "qemu:///system", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "unfinished"
+
+
+def test_confirm_keeps_the_newest_change_that_waits_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(folder_of("qemu:///system"))
+    with journal.folder.locked(0, "a test", lambda _: None):
+        for topology in ("one", "two"):
+            waits = Ended(status=Status.UNCONFIRMED, when=1, confirm_until=2)
+            journal.begin(header(topology=topology)).add(waits)
+        journal.begin(header(topology="three"))
+    assert [ran("confirm", "-c", "qemu:///system") for _ in range(3)] == [0, 0, 1]
+    told = capsys.readouterr().err.splitlines()
+    assert told[:2] == ["entry 2 is confirmed, and stays", "entry 1 is confirmed, and stays"]
+    assert told[2] == "no change of this host waits for a confirmation; the last change, entry 3, is unfinished"
+    assert [entry.status for entry in journal.entries()] == [Status.UNFINISHED, Status.APPLIED, Status.APPLIED]
+
+
+def test_a_host_that_somebody_else_is_changing_is_75(capsys: pytest.CaptureFixture[str]) -> None:
+    with folder_of("qemu:///system").locked(0, "netreconcile apply", lambda _: None):
+        assert ran("confirm", "-c", "qemu:///system") == 75
+    assert "another run changes this host: netreconcile apply, process" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["topology", "plan", "history", "operator-policy"])
 def test_schema_prints_the_generated_file(which: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran("schema", which) == 0
     assert capsys.readouterr().out == (Path(__file__).parents[2] / "schemas" / f"{which}.schema.json").read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from netreconcile import codec
 from netreconcile.actions import Action, Replug
-from netreconcile.apply import Outcome, Report, Result
+from netreconcile.apply import Outcome, Report, Result, Undone
 from netreconcile.document import plan_document, report_document
 from netreconcile.errors import InvalidTopology
 from netreconcile.loader import load_text
@@ -26,7 +27,9 @@ from netreconcile.observed import Guest, Host, Observed, observed
 from netreconcile.plan import plan, removal
 from netreconcile.reader import read
 from netreconcile.reference.__main__ import generated, main
+from netreconcile.reference.history import history_schema
 from netreconcile.reference.keys import Key, keys, places, xml_paths
+from netreconcile.reference.operators import operator_policy_schema
 from netreconcile.reference.plans import plan_schema
 from netreconcile.reference.texts import RANGE, SPELLINGS
 from netreconcile.reference.topology import topology_schema
@@ -90,7 +93,11 @@ def test_a_stale_file_is_named_and_written_again(
     assert main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("schema", [topology_schema(), plan_schema()], ids=["topology", "plan"])
+@pytest.mark.parametrize(
+    "schema",
+    [topology_schema(), plan_schema(), history_schema(), operator_policy_schema()],
+    ids=["topology", "plan", "history", "operator-policy"],
+)
 def test_schemas_are_schemas_and_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     Draft7Validator.check_schema(schema)
     for name in re.findall(r'"#/definitions/([^"]*)"', json.dumps(schema)):
@@ -102,7 +109,8 @@ def test_constraints_never_stand_beside_a_reference_where_draft_7_ignores_them()
         names = [name for name, _ in pairs]
         assert "$ref" not in names or len(names) == 1, names
 
-    json.loads(json.dumps([topology_schema(), plan_schema()]), object_pairs_hook=check)
+    schemas = [topology_schema(), plan_schema(), history_schema(), operator_policy_schema()]
+    json.loads(json.dumps(schemas), object_pairs_hook=check)
 
 
 @pytest.mark.parametrize(("element", "key"), ALL_KEYS, ids=NAMES)
@@ -448,7 +456,14 @@ def reported(made: Plan) -> Report:
 @pytest.mark.parametrize("found", HOSTS.values(), ids=HOSTS)
 def test_the_plan_schema_takes_plans_and_reports(found: Host) -> None:
     for made in (plan(topology(LIVE), found), removal(topology(LIVE), found)):
-        for document in (plan_document(made, found), report_document(made, reported(made), found)):
+        report = reported(made)
+        undone = Undone(report.results, made, complete=False)
+        documents = (
+            plan_document(made, found),
+            report_document(made, report, found, 1),
+            report_document(made, replace(report, undone=undone, why="it failed"), found, 2),
+        )
+        for document in documents:
             assert not [error.message for error in plan_validator().iter_errors(json.loads(json.dumps(document)))]
 
 

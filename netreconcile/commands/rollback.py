@@ -1,0 +1,151 @@
+"""`netreconcile rollback`: take back what was done to a host."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from netreconcile.apply import Worker
+from netreconcile.commands.execute import Change, ask, execute, progress, writing
+from netreconcile.commands.output import show, tell
+from netreconcile.commands.signals import interruptions
+from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
+from netreconcile.journal import Closed, Ended, Entry, Status
+from netreconcile.observed import state_of
+from netreconcile.render import plan_lines, undone_lines
+from netreconcile.restore import in_doubt, restoration
+from netreconcile.transaction import read, undo
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from netreconcile.commands.session import Session
+    from netreconcile.observed import Host
+    from netreconcile.plan import Plan
+    from netreconcile.restore import Snapshot
+
+
+def run(options: argparse.Namespace) -> int:
+    """Bring the networks of an entry back to what they were before it."""
+    if options.unless_confirmed is not None:
+        from netreconcile.commands.watchdog import wait
+
+        return wait(options)
+    with writing(options, "rollback") as here:
+        entry = _chosen(options, here)
+        if entry is None:
+            tell("there is nothing to take back")
+            return 0
+        return _undo_pending(options, here, entry) if entry.needs_somebody else _undo_earlier(options, here, entry)
+
+
+def take_back(here: Session, entry: Entry, host: Host, *, discard: bool) -> bool:
+    """Return whether the networks are what they were before an entry that nobody confirmed, or that broke off.
+
+    What somebody else has changed since stays, unless it is to be discarded. Raises Unfinished.
+    """
+    snapshot = touched(entry)
+    if not discard:
+        ours = entry.left_alone_since(host)
+        if theirs := sorted(snapshot.keys() - ours.keys()):
+            tell(f"changed since by somebody else, and left alone: {', '.join(theirs)}")
+        snapshot = ours
+    known = {name: state_of(host.networks.get(name)) for name in snapshot}
+    with interruptions():
+        worker = Worker(here.connection, known, progress(0), lambda: "")
+        writing_on = here.journal.reopened(entry)
+        try:
+            undone = undo(worker, entry.header.topology, snapshot, entry.stopped, writing_on)
+        except (Unreachable, LibvirtFailed) as error:
+            raise Unfinished(entry.number, str(error)) from error
+        show(undone_lines(undone), aside=True)
+        if undone.complete:
+            end = Closed if entry.ended else Ended
+            writing_on.add(end(status=Status.UNDONE, when=time.time()))
+    return undone.complete
+
+
+def _chosen(options: argparse.Namespace, here: Session) -> Entry | None:
+    """Return the entry that the user means: a pending one, else the newest that can be taken back.
+
+    Raises UsageError, Refused.
+    """
+    if options.entry is None:
+        able = (Status.APPLIED, Status.PARTLY)
+        entries = (entry for entry in here.journal.each() if entry.header.undoes is None and entry.status in able)
+        return here.journal.pending() or next(entries, None)
+    entry = here.journal.entry(options.entry)
+    pending = here.journal.pending()
+    if entry.status is Status.CONTINUED:
+        later = next((other.number for other in here.journal.each() if other.header.continues == entry.number), 0)
+        msg = f"entry {entry.number} broke off, and entry {later} went on from there: `netreconcile rollback {later}`"
+        raise UsageError(msg)
+    if pending and pending.number != entry.number:
+        msg = f"entry {pending.number} is {pending.status}: finish, confirm or roll back that one first"
+        raise Refused(msg)
+    if entry.status in (Status.ROLLED_BACK, Status.UNDONE):
+        tell(f"entry {entry.number} is {entry.status} already")
+        return None
+    return entry
+
+
+def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> int:
+    snapshot = touched(entry)
+    host = read(here.connection, snapshot)
+    plan = restoration(entry.header.topology, snapshot, in_doubt(host, entry.stopped), {})
+    tell(f"taking back entry {entry.number}: {entry.header.command} of {entry.header.topology}, {entry.status}")
+    _agree(options, plan, host, _foreign(options, entry, host, snapshot))
+    return 0 if take_back(here, entry, host, discard=options.discard_changes) else 1
+
+
+def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> int:
+    snapshot, topology = touched(entry), entry.header.topology
+
+    def planned() -> tuple[Plan, Host]:
+        host = read(here.connection, snapshot)
+        return restoration(topology, snapshot, host, {}, guarded=True), host
+
+    plan, host = planned()
+    _refuse_foreign(_foreign(options, entry, host, snapshot))
+    closed = Closed(status=Status.UNDONE, when=time.time())
+    if not plan.steps and not plan.refused:
+        here.journal.reopened(entry).add(closed)
+        tell("the networks are what they were before already")
+        return 0
+    change = Change(f"rollback {entry.number}", topology, "", (), plan, host, planned, undoes=entry.number)
+    code = execute(options, here, change)
+    if code == 0:
+        here.journal.reopened(entry).add(closed)
+    return code
+
+
+def touched(entry: Entry) -> Snapshot:
+    """Return, as they were, the networks that the change got to."""
+    snapshot = entry.snapshot
+    return {name: snapshot[name] for name in entry.states}
+
+
+def _foreign(options: argparse.Namespace, entry: Entry, host: Host, snapshot: Snapshot) -> list[str]:
+    """Return the networks that were changed after the entry, unless that is to be lost."""
+    if options.discard_changes:
+        return []
+    ours: Mapping[str, object] = entry.left_alone_since(host)
+    return sorted(name for name in snapshot if name not in ours)
+
+
+def _refuse_foreign(names: list[str]) -> None:
+    if names:
+        msg = (
+            f"changed since by somebody else, or by a later apply: {', '.join(names)}. Nothing was done; "
+            "--discard-changes takes that back too"
+        )
+        raise Refused(msg)
+
+
+def _agree(options: argparse.Namespace, plan: Plan, host: Host, foreign: list[str]) -> None:
+    """Show the plan, and return if it may be carried out. Raises Refused."""
+    show(plan_lines(plan, host))
+    _refuse_foreign(foreign)
+    if plan.needs_consent and not options.allow_disruption:
+        ask(plan)

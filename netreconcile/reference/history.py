@@ -1,0 +1,100 @@
+"""The JSON Schema of what `history` and `show ENTRY` print with `-o json` (`document`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netreconcile.apply import Outcome
+from netreconcile.document import FORMAT_VERSION
+from netreconcile.journal import GuestRecord, NetworkRecord, Status
+from netreconcile.reference.keys import documented
+from netreconcile.reference.plans import plan_definitions
+from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, one, text, texts, truth, words
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_KINDS: dict[Any, Schema] = {
+    str: {"type": "string"},
+    str | None: {"type": ["string", "null"]},
+    bool: {"type": "boolean"},
+    tuple[GuestRecord, ...]: {"type": "array", "items": {"$ref": "#/definitions/guest_before"}},
+}
+
+
+def history_schema() -> Schema:
+    """Return the schema of a list of the journal's entries, and of one of them with everything in it."""
+    version = {"format_version": {"const": FORMAT_VERSION, "description": "The shape of this document."}}
+    return {
+        "$schema": DRAFT,
+        "title": "netreconcile history or entry",
+        "description": "What `history` (only there `entries` are) and `show ENTRY` print with `-o json`.",
+        "if": {"required": ["entries"]},
+        "then": mapping({**version, "entries": many("entry", "What was done to the host from here, newest first.")}),
+        "else": mapping({**version, **_entry(), **_details()}),
+        "definitions": {
+            **plan_definitions(),
+            "entry": mapping(_entry()),
+            "step_done": mapping(_step()),
+            "network_before": _record(NetworkRecord),
+            "guest_before": _record(GuestRecord),
+        },
+    }
+
+
+def _entry() -> Schema:
+    return {
+        "entry": {"type": "integer", "minimum": 1, "description": "Its number."},
+        "status": words(Status, "What has become of it. unfinished: it runs, or broke off in the middle. unconfirmed: "
+                                "it is done, and taken back unless somebody confirms it. rolled back: it failed, and "
+                                "the host is as it was before. undone: somebody took it back later, or nobody "
+                                "confirmed it. continued: a later entry took it further."),
+        "command": text("The command that did it."),
+        "topology": text("The topology's name."),
+        "connection": text("The libvirt URI of the host."),
+        "fingerprint": digest("The plan's."),
+        "began": _time("When it began, in seconds of Unix time."),
+        "ended": _time("When it ended, null while it hasn't.", maybe=True),
+        "message": text("Why it was taken back, or empty."),
+        "who": text("Who did it, and on which machine."),
+        "networks": texts("The networks that it is about, by name."),
+        "impact": one("impact", "The worst impact of its plan."),
+        "undoes": {"type": ["integer", "null"], "description": "The number of the entry that it takes back, if any."},
+        "confirm_until": _time("Until when it could be confirmed, null where nobody asked for that.", maybe=True),
+    }  # fmt: skip
+
+
+def _details() -> Schema:
+    return {
+        "files": texts("The topology's files, as they were named."),
+        "plan": one("plan", "What was wanted."),
+        "before": {
+            "type": "object",
+            "additionalProperties": {"oneOf": [{"type": "null"}, {"$ref": "#/definitions/network_before"}]},
+            "description": "The networks as they were, by name; null where they weren't there.",
+        },
+        "steps": many("step_done", "What was done, and what was taken back, in this order."),
+    }
+
+
+def _step() -> Schema:
+    outcomes = words(Outcome, "What became of the step, null where it broke off.")
+    return {
+        "network": text("The network's name."),
+        "step": text("The step in words."),
+        "undo": truth("It took something back."),
+        "outcome": {**outcomes, "enum": [*outcomes["enum"], None]},
+        "message": text("libvirt's message where the step failed, or a remark, or empty."),
+    }
+
+
+def _time(description: str, *, maybe: bool = False) -> Schema:
+    return {"type": ["number", "null"] if maybe else "number", "description": description}
+
+
+def _record(record: type[BaseModel]) -> Schema:
+    """Return the schema of one of the journal's own records, with the docstrings of its fields."""
+    docs = documented(record.__module__)[record.__name__]
+    return mapping(
+        {name: {**_KINDS[field.annotation], "description": docs[name]} for name, field in record.model_fields.items()}
+    )
