@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 VARIABLE = "NETRECONCILE_STATE"
 """The environment variable that puts the state elsewhere."""
 
+ROOTS = Path("/var/lib/netreconcile")
+"""Where root keeps it."""
+
 _LOCK = "lock"
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
@@ -180,10 +183,15 @@ def folder_of(uri: str) -> Folder:
             msg = f"{VARIABLE} must be an absolute path, not {given!r}"
             raise UsageError(msg)
     elif os.geteuid() == 0:
-        state = Path("/var/lib/netreconcile")
+        state = ROOTS
     else:
         home = os.environ.get("XDG_STATE_HOME", "")
-        state = (Path(home) if home.startswith("/") else Path.home() / ".local/state") / "netreconcile"
+        try:
+            state = (Path(home) if home.startswith("/") else Path.home() / ".local/state") / "netreconcile"
+        except (
+            RuntimeError
+        ):  # a user without a home, as containers have: nothing can be kept, but hosts can be looked at
+            state = ROOTS
     return Folder(state / _key(uri))
 
 

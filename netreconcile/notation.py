@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 WITHOUT_FORWARD = ("isolated", "very-isolated")
 """The modes that libvirt expresses by the absence of `<forward>`."""
 
-_CLASSES = ((128, 8), (192, 16), (1 << 64, 24))
-"""IPv4 classes A, B and C: the first octet is below, the prefix length."""
+_CLASSES = ((128, 8), (192, 16))
+"""IPv4 classes A and B: the first octet is below, the prefix length. All else counts as class C."""
+_CLASS_C = 24
 _DIGITS = re.compile(r"[0-9]{1,20}")
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600}
 _UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours"}
@@ -169,4 +170,4 @@ def _classful(address: str) -> int:
         return 64
     first = address.partition(".")[0]
     octet = int(first) if _DIGITS.fullmatch(first) else 0
-    return next(prefix for below, prefix in _CLASSES if octet < below)
+    return next((prefix for below, prefix in _CLASSES if octet < below), _CLASS_C)

@@ -378,3 +378,16 @@ def test_a_relative_place_for_the_state_is_wrong_usage(monkeypatch: pytest.Monke
     monkeypatch.setenv(VARIABLE, "state")
     with pytest.raises(UsageError, match="NETRECONCILE_STATE must be an absolute path, not 'state'"):
         folder_of("qemu:///system")
+
+
+def test_a_user_without_a_home_has_no_journal_and_can_look_at_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(Path, "home", homeless)
+    folder = folder_of("qemu:///system")
+    assert folder.path.parent == Path("/var/lib/netreconcile")
+    assert (folder.names(), folder.read("1.jsonl")) == ([], None)

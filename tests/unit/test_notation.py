@@ -22,6 +22,7 @@ from netreconcile.notation import CIDR, LEASE, MODE, PCI, SPAN
         ('<route address="0.0.0.0" prefix="0" gateway="10.0.0.2"/>', "0.0.0.0/0"),
         ('<route family="ipv6" address="::" gateway="fd00::2"/>', "::/0"),
         ('<ip address="not.an.address"/>', "not.an.address/8"),
+        (f'<ip address="{"9" * 20}.1"/>', f"{'9' * 20}.1/24"),
         (f'<ip address="{"9" * 5000}.1"/>', f"{'9' * 5000}.1/8"),
         ("<ip/>", None),
     ],
