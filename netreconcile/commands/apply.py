@@ -46,13 +46,14 @@ def apply_loaded(
     plan, there = here.planned(topology, make, pending)
     if reviewed:
         _check_reviewed(reviewed, plan, there, digest)
+    if not plan.steps and pending and pending.status is Status.UNFINISHED:
+        status = Status.PARTLY if plan.refused else Status.APPLIED
+        message = "a later run found nothing left that it could do"
+        here.journal.reopened(pending).add(Ended(status=status, when=time.time(), message=message))
     if not plan.steps and not plan.refused:
-        if pending and pending.status is Status.UNFINISHED:
-            message = "nothing was left to do, found a later run"
-            here.journal.reopened(pending).add(Ended(status=Status.APPLIED, when=time.time(), message=message))
         show_json(plan_document(plan, there)) if options.output == "json" else tell(summary(plan))
         return 0
-    if pending and pending.status is Status.UNCONFIRMED:
+    if plan.steps and pending and pending.status is Status.UNCONFIRMED:
         msg = f"nothing was changed: entry {pending.number} is to be confirmed or taken back first"
         raise Refused(msg)
     if options.command == "apply":

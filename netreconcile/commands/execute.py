@@ -83,7 +83,7 @@ def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
         show_json(report_document(plan, report, change.host, number))
     else:
         show(report_lines(report, number), aside=True)
-    if getattr(options, "confirm", None) is not None and report.undone is None:
+    if getattr(options, "confirm", None) is not None and not report.everything:
         tell(f"`netreconcile confirm` within {options.confirm:g} seconds keeps this; else everything is taken back")
     return _exit_code(report)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from netreconcile.apply import Worker
 from netreconcile.commands.execute import Change, ask, execute, progress, writing
-from netreconcile.commands.output import show, tell
+from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.signals import interruptions
+from netreconcile.document import entry_document, history_document
 from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
 from netreconcile.journal import Closed, Ended, Entry, Status
 from netreconcile.observed import state_of
@@ -36,6 +37,8 @@ def run(options: argparse.Namespace) -> int:
         entry = _chosen(options, here)
         if entry is None:
             tell("there is nothing to take back")
+            if options.output == "json":
+                show_json(history_document(()))
             return 0
         return _undo_pending(options, here, entry) if entry.needs_somebody else _undo_earlier(options, here, entry)
 
@@ -96,7 +99,10 @@ def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> i
     plan = restoration(entry.header.topology, snapshot, in_doubt(host, entry.stopped), {})
     tell(f"taking back entry {entry.number}: {entry.header.command} of {entry.header.topology}, {entry.status}")
     _agree(options, plan, host, _foreign(options, entry, host, snapshot))
-    return 0 if take_back(here, entry, host, discard=options.discard_changes) else 1
+    complete = take_back(here, entry, host, discard=options.discard_changes)
+    if options.output == "json":
+        show_json(entry_document(here.journal.entry(entry.number)))
+    return 0 if complete else 1
 
 
 def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> int:
@@ -112,6 +118,8 @@ def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> i
     if not plan.steps and not plan.refused:
         here.journal.reopened(entry).add(closed)
         tell("the networks are what they were before already")
+        if options.output == "json":
+            show_json(entry_document(here.journal.entry(entry.number)))
         return 0
     change = Change(f"rollback {entry.number}", topology, "", (), plan, host, planned, undoes=entry.number)
     code = execute(options, here, change)
@@ -145,7 +153,7 @@ def _refuse_foreign(names: list[str]) -> None:
 
 def _agree(options: argparse.Namespace, plan: Plan, host: Host, foreign: list[str]) -> None:
     """Show the plan, and return if it may be carried out. Raises Refused."""
-    show(plan_lines(plan, host))
+    show(plan_lines(plan, host), aside=options.output == "json")
     _refuse_foreign(foreign)
     if plan.needs_consent and not options.allow_disruption:
         ask(plan)

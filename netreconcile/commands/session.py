@@ -71,7 +71,7 @@ def uri_of(options: argparse.Namespace) -> str:
 
 def remind(here: Session) -> None:
     """Tell of a change that is still to be finished, confirmed or undone."""
-    for line in pending_lines(here.journal.pending()):
+    for line in (*pending_lines(here.journal.pending()), *here.journal.unreadable):
         tell(line)
 
 

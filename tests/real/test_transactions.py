@@ -439,3 +439,10 @@ def test_what_another_topology_left_in_the_middle_stays_its_own(host: LabHost) -
     assert host.run("rollback").code == 0
     assert host.names() == {"x"}
     assert [entry["status"] for entry in history(host)] == ["rolled back", "applied", "undone"]
+
+
+def test_a_rollback_for_machines_tells_what_became_of_the_entry(host: LabHost) -> None:
+    assert host.run("rollback", "-o", "json").history == {"format_version": 1, "entries": []}
+    host.applied({"a": quiet(1)}, "--confirm", "600")
+    told = host.run("rollback", "-o", "json").history
+    assert (told["entry"], told["status"]) == (1, "undone")
