@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from netreconcile.apply import Report, Result
     from netreconcile.drift import Drift
-    from netreconcile.journal import Entry
+    from netreconcile.entry import Entry
     from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Guest, Host, Observed
     from netreconcile.plan import Plan

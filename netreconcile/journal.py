@@ -11,22 +11,15 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-
+from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Header, Status, parsed, settles, why
 from netreconcile.errors import JournalFailed, UsageError
-from netreconcile.observed import ABSENT, Guest, Observed, observed, state_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import TypeAlias
+    from collections.abc import Iterable, Iterator
 
     from netreconcile.folder import Folder
-    from netreconcile.observed import Host
-
-    Snapshot: TypeAlias = Mapping[str, Observed | None]
 
 KEPT: Final = 100
 """So many entries of a host are kept, and those that still need somebody."""
@@ -37,221 +30,6 @@ LOG: Final = ".log"
 """What follows an entry's number in the name of the file with what its watchdog said."""
 _SUFFIX: Final = ".jsonl"
 _NAME: Final = re.compile(r"([1-9][0-9]*)\.jsonl")
-
-
-def _written(text: str) -> str:
-    """Return the text as it can be written: what the system or libvirt names needn't be Unicode."""
-    return text.encode(errors="backslashreplace").decode()
-
-
-Told = Annotated[str, AfterValidator(_written)]
-When = Annotated[float, Field(ge=0, le=2**37)]
-"""A time in seconds of Unix time, which a calendar has."""
-
-
-class Status(StrEnum):
-    """What has become of an entry.
-
-    | status       | the host                                              | needs somebody |
-    |--------------|-------------------------------------------------------|----------------|
-    | `UNFINISHED` | is in the middle: it runs, or broke off               | yes            |
-    | `UNCONFIRMED`| was changed, and goes back unless that is confirmed   | yes            |
-    | `APPLIED`    | was changed                                           |                |
-    | `PARTLY`     | was changed as far as it went                         |                |
-    | `ROLLED_BACK`| is as it was before: something failed                 |                |
-    | `UNDONE`     | is as it was before: somebody wanted it back, or nobody confirmed |    |
-    | `CONTINUED`  | was taken further by a later entry                    |                |
-    """
-
-    UNFINISHED = "unfinished"
-    UNCONFIRMED = "unconfirmed"
-    APPLIED = "applied"
-    PARTLY = "partly applied"
-    ROLLED_BACK = "rolled back"
-    UNDONE = "undone"
-    CONTINUED = "continued"
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class GuestRecord(_Record):
-    """A guest as it was."""
-
-    domain: str
-    """The domain's name."""
-    mac: str
-    """The MAC address of its interface."""
-    target: str
-    """The host's end of the cable, such as vnet0, or empty."""
-    running: bool
-    """The domain ran."""
-    by_bridge: bool
-    """The domain named the bridge instead of the network."""
-    plugged: bool
-    """It had a link."""
-    reachable: bool
-    """Its domain was known; else only its port was."""
-    portgroup: str
-    """What it named of the network's port groups, or empty."""
-
-
-class NetworkRecord(_Record):
-    """A network as it was."""
-
-    uuid: str
-    """Its UUID."""
-    config_xml: str | None
-    """Its definition, null where it had none."""
-    running_xml: str | None
-    """What it ran, null where it was stopped."""
-    autostart: bool
-    """It started with the host."""
-    guests: tuple[GuestRecord, ...]
-    """The guests that belonged to it."""
-
-
-class Header(_Record):
-    """What is wanted, by whom, and what the networks were that it touches (None: not there).
-
-    Of a change that broke off and is continued, `left` has the networks that it had touched, each with its state now,
-    and `stopped` those of them that it had taken down.
-    """
-
-    format_version: Literal[1] = 1
-    command: str
-    topology: str
-    digest: str
-    files: tuple[Told, ...]
-    connection: str
-    when: When
-    who: Told
-    fingerprint: str
-    text: tuple[str, ...]
-    plan: dict[str, Any]
-    before: dict[str, NetworkRecord | None]
-    continues: int | None = None
-    left: dict[str, str] = {}
-    stopped: tuple[str, ...] = ()
-    undoes: int | None = None
-
-
-class Begun(_Record):
-    """A step is about to be done; `stops` says whether guests may hang loose meanwhile."""
-
-    record: Literal["begun"] = "begun"
-    network: str
-    step: str
-    stops: bool
-    undo: bool
-
-
-class Done(_Record):
-    """A step was done, or failed; `state` is the network's afterwards."""
-
-    record: Literal["done"] = "done"
-    network: str
-    outcome: str
-    message: Told
-    state: str
-
-
-class Ended(_Record):
-    """The run is over."""
-
-    record: Literal["ended"] = "ended"
-    status: Status
-    when: When
-    message: Told = ""
-    confirm_until: When | None = None
-
-
-class Closed(_Record):
-    """Something later has settled the entry."""
-
-    record: Literal["closed"] = "closed"
-    status: Status
-    when: When
-    by: int | None = None
-
-
-_LINE: Final[TypeAdapter[Begun | Done | Ended | Closed]] = TypeAdapter(
-    Annotated[Begun | Done | Ended | Closed, Field(discriminator="record")]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One change of the host, from what was wanted to what became of it."""
-
-    number: int
-    header: Header
-    lines: tuple[Begun | Done | Ended | Closed, ...] = ()
-
-    @property
-    def status(self) -> Status:
-        """Return what has become of it."""
-        return next(
-            (line.status for line in reversed(self.lines) if isinstance(line, (Ended, Closed))), Status.UNFINISHED
-        )
-
-    @property
-    def ended(self) -> Ended | None:
-        """Return how the run ended, None while it hasn't."""
-        return next((line for line in self.lines if isinstance(line, Ended)), None)
-
-    @property
-    def needs_somebody(self) -> bool:
-        """Return whether it is still to be finished, confirmed or undone."""
-        return self.status in (Status.UNFINISHED, Status.UNCONFIRMED)
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Return the networks as they were."""
-        return {name: _network(name, record) if record else None for name, record in self.header.before.items()}
-
-    @property
-    def states(self) -> dict[str, str]:
-        """Return the state in which each network was left that was touched; the one in flight may have an older one."""
-        snapshot = self.snapshot
-        begun = {line.network: state_of(snapshot[line.network]) for line in self.lines if isinstance(line, Begun)}
-        done = {line.network: line.state for line in self.lines if isinstance(line, Done)}
-        return {**begun, **self.header.left, **done}
-
-    @property
-    def in_flight(self) -> str | None:
-        """Return the network whose step may or may not have been done."""
-        last = next((line for line in reversed(self.lines) if isinstance(line, (Begun, Done))), None)
-        return last.network if isinstance(last, Begun) else None
-
-    def left_alone_since(self, host: Host) -> Snapshot:
-        """Return, as they were, the networks that were touched and that nobody else has changed since."""
-        snapshot, flying = self.snapshot, self.in_flight
-        found: dict[str, Observed | None] = {}
-        for name, state in self.states.items():
-            there = host.networks.get(name)
-            if name == flying or (there.is_as_left(state) if there else state == ABSENT):
-                found[name] = snapshot[name]
-        return found
-
-    @property
-    def stopped(self) -> dict[str, tuple[Guest, ...]]:
-        """Return the networks that were taken down, or had guests plugged in, each with the guests that it had."""
-        begun = {line.network for line in self.lines if isinstance(line, Begun) and line.stops}
-        names = begun.union(self.header.stopped)
-        return {name: was.guests for name, was in self.snapshot.items() if was and name in names}
-
-    @property
-    def steps(self) -> tuple[tuple[Begun, Done | None], ...]:
-        """Return the steps that were begun, each with how it ended."""
-        pairs: list[tuple[Begun, Done | None]] = []
-        for line in self.lines:
-            if isinstance(line, Begun):
-                pairs.append((line, None))
-            elif isinstance(line, Done) and pairs:
-                pairs[-1] = (pairs[-1][0], line)
-        return tuple(pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +65,10 @@ class Journal:
             msg = f"the journal of this host has no entry {number}; {known}"
             raise UsageError(msg)
         try:
-            return _parsed(number, text)
+            return parsed(number, text)
         except ValueError as error:
             file = self.folder.path / f"{number}{_SUFFIX}"
-            msg = f"entry {number} of the journal can't be read: {file}: {_why(error)}"
+            msg = f"entry {number} of the journal can't be read: {file}: {why(error)}"
             raise JournalFailed(msg) from error
 
     def pending(self, topology: str | None = None) -> Entry | None:
@@ -312,10 +90,9 @@ class Journal:
     def _is_settled(self, number: int) -> bool:
         """Return whether the entry's last line says that nobody is needed; all of a large host's takes long to read."""
         try:
-            last = _LINE.validate_json(self.folder.last_line(f"{number}{_SUFFIX}"))
-        except (ValueError, JournalFailed):
+            return settles(self.folder.last_line(f"{number}{_SUFFIX}"))
+        except JournalFailed:
             return False
-        return isinstance(last, (Ended, Closed)) and last.status is not Status.UNCONFIRMED
 
     def begin(self, header: Header) -> Writing:
         """Return a new entry with the header, on disk. Raises JournalFailed."""
@@ -361,11 +138,6 @@ class Writing:
         self.folder.append(self.name, line.model_dump_json() + "\n", durable=durable)
 
 
-def snapshot_records(snapshot: Snapshot) -> dict[str, NetworkRecord | None]:
-    """Return the networks as the journal keeps them."""
-    return {name: _record(there) if there else None for name, there in snapshot.items()}
-
-
 def held(entries: Iterable[Entry], topology: str, digest: str) -> Entry | None:
     """Return the entry that says that this very topology must not be applied once more, if there is one.
 
@@ -379,62 +151,6 @@ def held(entries: Iterable[Entry], topology: str, digest: str) -> Entry | None:
         in_vain = entry.status is Status.ROLLED_BACK and entry.header.plan.get("needs_consent") is True
         return entry if entry.header.digest == digest and (taken_back or in_vain) else None
     return None
-
-
-def _parsed(number: int, text: str) -> Entry:
-    """Return the entry that the text is. Raises ValueError."""
-    first, *rest = text.split("\n")
-    header = Header.model_validate_json(first)
-    lines = tuple(_LINE.validate_json(line) for line in rest[:-1])
-    touched = {line.network for line in lines if isinstance(line, (Begun, Done))}
-    unknown = touched.union(header.left) - header.before.keys()
-    if unknown:
-        msg = f"it doesn't tell what was before: {', '.join(sorted(unknown))}"
-        raise ValueError(msg)
-    return Entry(number, header, lines)
-
-
-def _why(error: ValueError) -> str:
-    """Return what is wrong with an entry, in one line."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{f'{where}: ' if where else ''}{first['msg']}"
-
-
-def _record(there: Observed) -> NetworkRecord:
-    return NetworkRecord(
-        uuid=there.uuid,
-        config_xml=there.config_xml,
-        running_xml=there.running_xml,
-        autostart=there.autostart,
-        guests=tuple(
-            GuestRecord(
-                domain=guest.domain,
-                mac=guest.mac,
-                target=guest.target,
-                running=guest.running,
-                by_bridge=guest.by_bridge,
-                plugged=guest.plugged,
-                reachable=guest.reachable,
-                portgroup=guest.portgroup,
-            )
-            for guest in there.guests
-        ),
-    )
-
-
-def _network(name: str, record: NetworkRecord) -> Observed:
-    guests = tuple(Guest(**guest.model_dump()) for guest in record.guests)
-    return observed(
-        name,
-        record.uuid,
-        config_xml=record.config_xml,
-        running_xml=record.running_xml,
-        autostart=record.autostart,
-        guests=guests,
-    )
 
 
 def who() -> str:

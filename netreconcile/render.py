@@ -11,8 +11,8 @@ from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report, Undone
 from netreconcile.diff import Change, label
 from netreconcile.document import fingerprint
+from netreconcile.entry import Entry, Status
 from netreconcile.errors import dotted
-from netreconcile.journal import Entry, Status
 from netreconcile.networkplan import NetworkPlan, Verb
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from netreconcile.actions import Define, Replug, SetAutostart, Stop, Undefine
 from netreconcile.apply import Outcome, Report, Result, Undone, Worker, patiently
+from netreconcile.entry import Begun, Done, Ended, Status
 from netreconcile.errors import JournalFailed, LibvirtFailed, Unfinished, Unreachable
-from netreconcile.journal import Begun, Done, Ended, Status
 from netreconcile.observed import state_of
 from netreconcile.restore import in_doubt, restoration
 

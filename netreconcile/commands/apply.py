@@ -10,9 +10,10 @@ from netreconcile.commands.output import show, show_json, tell, warn
 from netreconcile.commands.saved import SavedPlan, saved
 from netreconcile.commands.session import planner, remind
 from netreconcile.document import differences, fingerprint, plan_document
+from netreconcile.entry import Ended, Status
 from netreconcile.errors import Refused
 from netreconcile.fill import topology_digest
-from netreconcile.journal import Ended, Status, held
+from netreconcile.journal import held
 from netreconcile.loader import load
 from netreconcile.render import plan_lines, summary
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import tell
 from netreconcile.commands.session import journal_of
+from netreconcile.entry import Closed, Status
 from netreconcile.errors import NetreconcileError
-from netreconcile.journal import Closed, Status
 
 if TYPE_CHECKING:
     import argparse

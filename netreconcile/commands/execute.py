@@ -13,8 +13,9 @@ from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.session import Session, session
 from netreconcile.commands.signals import interruptions
 from netreconcile.document import fingerprint, plan_document, report_document
+from netreconcile.entry import Closed, Header, Status, snapshot_records
 from netreconcile.errors import Refused
-from netreconcile.journal import Closed, Header, Status, snapshot_records, who
+from netreconcile.journal import who
 from netreconcile.observed import state_of
 from netreconcile.render import Line, fingerprint_lines, guest_names, plan_lines, report_lines
 from netreconcile.transaction import Transaction
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from netreconcile.actions import Step
     from netreconcile.apply import Report
+    from netreconcile.entry import Entry
     from netreconcile.errors import Path, Position
-    from netreconcile.journal import Entry
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
 

@@ -10,8 +10,8 @@ from netreconcile.commands.execute import Change, ask, execute, progress, writin
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.signals import interruptions
 from netreconcile.document import entry_document, history_document
+from netreconcile.entry import Closed, Ended, Entry, Status
 from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
-from netreconcile.journal import Closed, Ended, Entry, Status
 from netreconcile.observed import state_of
 from netreconcile.render import plan_lines, undone_lines
 from netreconcile.restore import in_doubt, restoration

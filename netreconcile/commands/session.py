@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from netreconcile.actions import Impact
 from netreconcile.allowance import Kind
 from netreconcile.commands.output import tell
+from netreconcile.entry import Status
 from netreconcile.folder import folder_of
 from netreconcile.host import Connection, connect
-from netreconcile.journal import Journal, Status
+from netreconcile.journal import Journal
 from netreconcile.operatorfile import allowance
 from netreconcile.plan import concerned, plan
 from netreconcile.render import pending_lines
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
-    from netreconcile.journal import Entry
+    from netreconcile.entry import Entry
     from netreconcile.model import Topology
     from netreconcile.observed import Host
     from netreconcile.plan import Plan

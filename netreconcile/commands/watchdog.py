@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Final
 from netreconcile.commands.output import tell
 from netreconcile.commands.rollback import take_back
 from netreconcile.commands.session import journal_of, session
+from netreconcile.entry import Status
 from netreconcile.errors import Busy, NetreconcileError
-from netreconcile.journal import LOG, Status
+from netreconcile.journal import LOG
 from netreconcile.transaction import read
 
 if TYPE_CHECKING:
     import argparse
 
     from netreconcile.commands.session import Session
-    from netreconcile.journal import Entry, Journal
+    from netreconcile.entry import Entry
+    from netreconcile.journal import Journal
 
 _POLL: Final = 0.5
 _AGAIN: Final = 10.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION
-from netreconcile.journal import GuestRecord, NetworkRecord, Status
+from netreconcile.entry import GuestRecord, NetworkRecord, Status
 from netreconcile.reference.keys import documented
 from netreconcile.reference.plans import plan_definitions
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, one, text, texts, truth, words

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netreconcile import codec
+from netreconcile.entry import Header, snapshot_records
 from netreconcile.fill import mark_of
-from netreconcile.journal import Header, snapshot_records
 from netreconcile.model import Network, Topology
 from netreconcile.observed import Guest, Host, Observed, observed
 

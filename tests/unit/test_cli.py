@@ -11,8 +11,9 @@ import pytest
 
 from netreconcile import __version__
 from netreconcile.cli import main, parser
+from netreconcile.entry import Ended, Status
 from netreconcile.folder import folder_of
-from netreconcile.journal import Ended, Journal, Status
+from netreconcile.journal import Journal
 from tests.unit.examples import header
 
 if TYPE_CHECKING:

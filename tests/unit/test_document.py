@@ -23,8 +23,8 @@ from netreconcile.document import (
     problems_document,
     report_document,
 )
+from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status
 from netreconcile.errors import Position, Problem, Severity
-from netreconcile.journal import Begun, Closed, Done, Ended, Entry, Status
 from netreconcile.observed import Lease
 from netreconcile.plan import plan
 from tests.unit.examples import GUEST, UUID, header, host, network, there, topology

@@ -10,24 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netreconcile import entry as records
 from netreconcile import journal as module
+from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status, snapshot_records
 from netreconcile.errors import JournalFailed, UsageError
 from netreconcile.folder import Folder
-from netreconcile.journal import (
-    ALWAYS,
-    KEPT,
-    LOG,
-    Begun,
-    Closed,
-    Done,
-    Ended,
-    Entry,
-    Journal,
-    Status,
-    held,
-    snapshot_records,
-    who,
-)
+from netreconcile.journal import ALWAYS, KEPT, LOG, Journal, held, who
 from netreconcile.observed import ABSENT, Guest, Observed, state_of
 from tests.unit.examples import GUEST, header, host, network, there
 
@@ -199,7 +187,7 @@ def test_an_entry_with_many_networks_reads_each_of_them_once(monkeypatch: pytest
     names = [f"n{number}" for number in range(50)]
     found = entry(*(line for name in names for line in (begun(name), done(name))), before=dict.fromkeys(names, NET))
     reads = iter(names)
-    monkeypatch.setattr(module, "_network", lambda *_: next(reads) and NET)
+    monkeypatch.setattr(records, "_network", lambda *_: next(reads) and NET)
     assert len(found.states) == len(names)
 
 
@@ -241,8 +229,8 @@ def test_what_is_settled_is_not_read_for_that(journal: Journal, monkeypatch: pyt
         read.append(number)
         return real(number, text)
 
-    real = module._parsed
-    monkeypatch.setattr(module, "_parsed", parsed)
+    real = records.parsed
+    monkeypatch.setattr(module, "parsed", parsed)
     pending = journal.pending()
     assert pending
     assert pending.status is Status.UNCONFIRMED

@@ -11,7 +11,7 @@ import pytest
 from netreconcile.actions import Replug
 from netreconcile.apply import Outcome, Report, Result, Undone
 from netreconcile.document import fingerprint
-from netreconcile.journal import Begun, Closed, Done, Ended, Entry, Status
+from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status
 from netreconcile.observed import Lease
 from netreconcile.plan import Plan, plan
 from netreconcile.render import (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from netreconcile.actions import Replug, SetAutostart, Start
 from netreconcile.apply import Worker
 from netreconcile.document import fingerprint
+from netreconcile.entry import Ended, Status
 from netreconcile.errors import Unfinished, Unreachable
-from netreconcile.journal import Ended, Status
 from netreconcile.observed import state_of
 from netreconcile.plan import plan
 from netreconcile.transaction import Transaction

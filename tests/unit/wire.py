@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator
 
     from netreconcile.actions import Step
+    from netreconcile.entry import Entry
     from netreconcile.host import Connection
-    from netreconcile.journal import Entry
     from netreconcile.model import Topology
     from netreconcile.observed import Host, Observed
 
