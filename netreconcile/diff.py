@@ -49,36 +49,38 @@ def tree(element: Element) -> Tree:
 def changes(before: Network, after: Network) -> tuple[Change, ...]:
     """Return what has to change to get from one network to the other, sorted by path.
 
-    deepdiff sees only what differs: comparing two equal trees of 10 000 entries is a matter of `==`.
+    deepdiff sees only what differs: comparing two equal trees of 10 000 entries is a matter of `==`, and 10 000 entries
+    on one side alone need no comparison.
     """
     if same(before, after):
         return ()
-    left, right = _differing(tree(before), tree(after))
-    from deepdiff.diff import DeepDiff  # costs as much as everything else, and a clean comparison doesn't need it
+    left, right = tree(before), tree(after)
+    paths: set[tuple[str, ...]] = set()
+    differing = _differing(left, right, (), paths)
+    if differing != ({}, {}):
+        from deepdiff.diff import DeepDiff  # costs as much as everything else, and most comparisons don't need it
 
-    # By default names that start with two underscores are private to deepdiff, and never differ.
-    found = DeepDiff(left, right, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
-    places = (level.path(output_format="list") for levels in found.values() for level in levels)
-    # A path ends before an index: a list whose order matters changes as a whole.
-    paths = {tuple(takewhile(lambda step: isinstance(step, str), place)) for place in places}
+        # By default names that start with two underscores are private to deepdiff, and never differ.
+        found = DeepDiff(*differing, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
+        places = (level.path(output_format="list") for levels in found.values() for level in levels)
+        # A path ends before an index: a list whose order matters changes as a whole.
+        paths |= {tuple(takewhile(lambda step: isinstance(step, str), place)) for place in places}
     return tuple(Change(path, _at(left, path), _at(right, path)) for path in sorted(paths))
 
 
-def _differing(left: Tree, right: Tree) -> tuple[Tree, Tree]:
-    """Return both trees without the entries that are equal in them."""
+def _differing(left: Tree, right: Tree, here: tuple[str, ...], alone: set[tuple[str, ...]]) -> tuple[Tree, Tree]:
+    """Return both trees without what is equal in them, and without what only one has: its paths go to `alone`."""
     pruned: tuple[Tree, Tree] = {}, {}
-    for key in left.keys() | right.keys():
-        if key in left and key in right:
-            before, after = left[key], right[key]
-            if before == after:
+    alone |= {(*here, key) for key in left.keys() ^ right.keys()}
+    for key in left.keys() & right.keys():
+        before, after = left[key], right[key]
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            before, after = _differing(before, after, (*here, key), alone)
+            if not before and not after:
                 continue
-            if isinstance(before, dict) and isinstance(after, dict):
-                before, after = _differing(before, after)
-            pruned[0][key], pruned[1][key] = before, after
-        elif key in left:
-            pruned[0][key] = left[key]
-        else:
-            pruned[1][key] = right[key]
+        pruned[0][key], pruned[1][key] = before, after
     return pruned
 
 

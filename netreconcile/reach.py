@@ -27,6 +27,8 @@ So a call to a daemon that hangs, or at the end of a dead line, fails after abou
 """
 PULSE = 1.0
 """Seconds between two answers to the daemon, which asks the same of us; it hangs up after 30 seconds."""
+ROUNDS = 3
+"""So many times in a row: what is left of closed connections goes only in a round in which nothing else is due."""
 
 _NO_BINDING = """\
 the Python binding of libvirt isn't installed: `apt install python3-libvirt` (for Debian's own Python), or
@@ -43,7 +45,7 @@ def binding() -> Any:
         raise Unreachable(_NO_BINDING) from error
     libvirt.registerErrorHandler(lambda *_: None, None)  # it would print every error to stderr
     libvirt.virEventRegisterDefaultImpl()
-    libvirt.virEventAddTimeout(0, lambda *_: None, None)  # something to do in each round, so that none of them waits
+    libvirt.virEventAddTimeout(1, lambda *_: None, None)  # in milliseconds: no round waits longer
     Thread(target=_answer, args=(libvirt,), name="libvirt", daemon=True).start()
     return libvirt
 
@@ -55,7 +57,8 @@ def _answer(api: Any) -> None:
     """
     while True:
         sleep(PULSE)
-        api.virEventRunDefaultImpl()
+        for _ in range(ROUNDS):
+            api.virEventRunDefaultImpl()
 
 
 def reach(api: Any, uri: str, *, readonly: bool, timeout: float) -> libvirt.virConnect:

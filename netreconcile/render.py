@@ -14,6 +14,7 @@ from netreconcile.document import fingerprint
 from netreconcile.entry import Entry, Status
 from netreconcile.errors import dotted
 from netreconcile.networkplan import NetworkPlan, Verb
+from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,10 +48,16 @@ _MOST = 4
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of text and its style, a name that rich knows; the style never carries meaning alone."""
+    """A line of text and its style, a name that rich knows; the style never carries meaning alone.
+
+    What names and values hold can neither drive a terminal nor pass for another line: it is escaped.
+    """
 
     text: str
     style: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
 
 
 def plan_lines(plan: Plan, host: Host, where: Callable[[Path], Position | None] = lambda _: None) -> Iterator[Line]:

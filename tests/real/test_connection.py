@@ -410,3 +410,16 @@ def test_a_network_that_vanishes_while_it_is_read_is_not_there(host: LabHost, mo
     host.define(NAT)
     with connect(host.uri, readonly=True) as connection:
         assert connection.read_network("n") is None
+
+
+def test_nothing_is_left_of_closed_connections(lab: Lab) -> None:
+    def files() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 -- names, not paths
+
+    with connect(lab.uri, readonly=True) as first:
+        first.read()
+    before = files()
+    for _ in range(30):
+        with connect(lab.uri, readonly=True) as connection:
+            connection.read()
+    assert eventually(lambda: files() <= before)
