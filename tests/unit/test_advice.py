@@ -17,7 +17,7 @@ SOCK = "/var/run/libvirt/libvirt-sock"
 AGENT = "authentication unavailable: no polkit agent available to authenticate action 'org.libvirt.unix.manage'"
 CHANGED = (
     "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\n"
-    "Offending ED25519 key in /root/.ssh/known_hosts:1\r\n"
+    "Offending ED25519 key in /home/op/.ssh/known_hosts:1\r\n"
     "Host key for far has changed and you have requested strict checking.\r\nHost key verification failed."
 )
 HELPER = f"virt-ssh-helper: cannot connect to '{SOCK}': Failed to connect socket to '{SOCK}': "
