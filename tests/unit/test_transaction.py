@@ -400,7 +400,7 @@ def test_an_entry_that_lacks_only_its_end_gets_one(here: Scene) -> None:
     (entry, _) = here.journal.entries()
     assert entry.status is Status.APPLIED
     assert entry.ended
-    assert "found a later run" in entry.ended.message
+    assert "a later run found nothing left" in entry.ended.message
 
 
 def test_nothing_is_applied_over_what_waits_for_its_confirmation(here: Scene) -> None:
