@@ -30,8 +30,11 @@ _NO_ATHERIS: Final = "fuzzing needs atheris: pip install atheris (Linux and macO
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Fuzz, or run one input again, and return an exit code: 0 if no promise is broken."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     names: Sequence[str] = options.target or NAMES
+    if unknown := [name for name in names if name not in NAMES]:
+        parser.error(f"there is no target {unknown[0]!r}, but {', '.join(NAMES)}")
     if options.input:
         from tests.fuzz.targets import TARGETS
 
@@ -53,13 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{name}: {_runs(scratch / f'{name}.log')}")
             if options.keep:
                 _keep(name, scratch)
+    if not any(found.iterdir()):
+        found.rmdir()
     return 1 if failed else 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     add = parser.add_argument
-    add("target", nargs="*", metavar="TARGET", choices=[*NAMES, []], help=f"{', '.join(NAMES)}; all if left out")
+    add("target", nargs="*", metavar="TARGET", help=f"{', '.join(NAMES)}; all if left out")
     add("--seconds", type=int, default=60, metavar="N", help="how long; targets run at once (default: %(default)s)")
     add("--seed", type=int, default=1, metavar="N", help="the same one tries the same (default: %(default)s)")
     add("--found", type=Path, metavar="DIR", help="where inputs go that break a promise (default: a new folder)")
