@@ -273,7 +273,8 @@ def test_nothing_is_left(host: LabHost) -> None:
         client.sendall(GREETING)
         assert client.recv(512)
     assert set(threading.enumerate()) <= threads
-    assert set(Path("/proc/self/fd").iterdir()) <= files
+    # libvirt frees what closed connections leave in its event loop, now and then.
+    assert eventually(lambda: set(Path("/proc/self/fd").iterdir()) <= files)
     assert not there.parent.exists()
 
 
