@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 Said = dict[str, Any]
-NTH = 1 if os.environ.get("FAULTS") == "all" else 7
+NTH = 1 if os.environ.get("FAULTS") == "all" else 15
 """One in so many calls that only read gets the faults."""
 FOREIGN = """\
 <network xmlns:x='urn:others'>
