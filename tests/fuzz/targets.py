@@ -300,7 +300,9 @@ def _is_valid(network: Network) -> bool:
         again = Network.model_validate(said)
     except ValueError:
         return False
-    return codec.same(again, network) and None not in map(interface, network.ips)
+    bridge = network.bridge
+    chosen = (bridge.name, bridge.stp, bridge.delay, network.mac) if network.own_bridge else ()
+    return codec.same(again, network) and None not in (*chosen, *map(interface, network.ips))
 
 
 def _carried_out(make: Callable[[Host], Plan], found: Plan, host: Host) -> None:
