@@ -113,8 +113,12 @@ def _site_updates(place: Site, xml: str, target: str, running: Network, desired:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """libvirt's own tests of an element sent against an entry that is there."""
+    """libvirt's own tests of an element sent against an entry that is there.
 
+    `marks` are what an item can have in common with another one: without one of them no test is passed.
+    """
+
+    marks: Callable[[Any], Iterable[object]]
     deletes: Callable[[Any, Any], bool]
     modifies: Callable[[Any, Any], bool]
     collides: Callable[[Any, Any], bool]
@@ -126,7 +130,11 @@ class _Entries:
     def __init__(self, place: Site, items: Mapping[str, Any]) -> None:
         self._place = place
         self._rules = _RULES[place.live.section]
-        self._entries = list(items.items())
+        self._entries: dict[int, tuple[str, Any]] = {}
+        self._numbers: dict[object, list[int]] = {}
+        for key, item in items.items():
+            self._put(len(self._entries), key, item)
+        self._next = len(self._entries)
 
     def can_modify(self, key: str, item: object) -> bool:
         return self._place.live.modify and self._is_first(self._rules.modifies, key, item)
@@ -135,17 +143,26 @@ class _Entries:
         del self._entries[self._position(self._rules.deletes, key, item)]
 
     def modify(self, key: str, heir: str, item: object) -> None:
-        self._entries[self._position(self._rules.modifies, key, item)] = (heir, item)
+        self._put(self._position(self._rules.modifies, key, item), heir, item)
 
     def add(self, key: str, item: object) -> None:
-        if any(self._rules.collides(item, entry) for _, entry in self._entries):
+        if self._first(self._rules.collides, item) >= 0:
             what = f"{key} to {self._place.path[-1]} of a running network"
             msg = f"libvirt refuses to add {what}: another entry has a field in common"
             raise OnlyByRestart(msg)
-        self._entries.append((key, item))
+        self._put(self._next, key, item)
+        self._next += 1
+
+    def _put(self, number: int, key: str, item: object) -> None:
+        self._entries[number] = (key, item)
+        for mark in self._rules.marks(item):
+            self._numbers.setdefault(mark, []).append(number)
 
     def _first(self, matches: Callable[[Any, Any], bool], item: object) -> int:
-        return next((i for i, (_, entry) in enumerate(self._entries) if matches(item, entry)), -1)
+        """Return the number of the first entry that matches, -1 if none does; those without a common mark can't."""
+        numbers = sorted({number for mark in self._rules.marks(item) for number in self._numbers.get(mark, ())})
+        there = (number for number in numbers if number in self._entries)
+        return next((number for number in there if matches(item, self._entries[number][1])), -1)
 
     def _is_first(self, matches: Callable[[Any, Any], bool], key: str, item: object) -> bool:
         position = self._first(matches, item)
@@ -193,14 +210,34 @@ def _equal_identity(item: object, entry: object) -> bool:
     return identity(item) == identity(entry)
 
 
+def _identity(item: object) -> tuple[str]:
+    return (identity(item),)
+
+
+_BY_IDENTITY = _Rules(_identity, _equal_identity, _equal_identity, _equal_identity)
 _RULES = {
-    Section.IP_DHCP_HOST: _Rules(_deletes_dhcp_host, _shares_dhcp_field, _shares_dhcp_field),
-    Section.IP_DHCP_RANGE: _Rules(_equal_identity, _equal_identity, _equal_identity),
-    Section.FORWARD_INTERFACE: _Rules(_equal_identity, _equal_identity, _equal_identity),
-    Section.PORTGROUP: _Rules(_equal_identity, _equal_identity, _collides_portgroup),
-    Section.DNS_HOST: _Rules(lambda item, entry: item.ip == entry.ip, _equal_identity, _shares_dns_field),
-    Section.DNS_TXT: _Rules(_equal_identity, _equal_identity, _equal_identity),
-    Section.DNS_SRV: _Rules(_deletes_srv, _equal_identity, _deletes_srv),
+    Section.IP_DHCP_HOST: _Rules(
+        lambda item: [(name, value) for name in ("mac", "ip", "name") if (value := getattr(item, name)) is not None],
+        _deletes_dhcp_host,
+        _shares_dhcp_field,
+        _shares_dhcp_field,
+    ),
+    Section.IP_DHCP_RANGE: _BY_IDENTITY,
+    Section.FORWARD_INTERFACE: _BY_IDENTITY,
+    Section.PORTGROUP: _Rules(
+        lambda item: (item.name, *((True,) if item.default else ())),
+        _equal_identity,
+        _equal_identity,
+        _collides_portgroup,
+    ),
+    Section.DNS_HOST: _Rules(
+        lambda item: (item.ip, *item.hostnames),
+        lambda item, entry: item.ip == entry.ip,
+        _equal_identity,
+        _shares_dns_field,
+    ),
+    Section.DNS_TXT: _BY_IDENTITY,
+    Section.DNS_SRV: _Rules(lambda item: ((item.service, item.protocol),), _deletes_srv, _equal_identity, _deletes_srv),
 }
 
 

@@ -147,9 +147,11 @@ class Claims:
             yield from ((first, second) for second in later if steps[second].network != step.network)
         # A bridge name that libvirt picks must not be one that the file gives to another network.
         defines = [position for position, step in enumerate(steps) if isinstance(step.action, Define)]
-        picks = [position for position in defines if self._is_picked(steps[position].network)]
-        named = [position for position in defines if position not in set(picks)]
-        yield from ((first, second) for second in picks for first in named)
+        picks = {position for position in defines if self._is_picked(steps[position].network)}
+        named = [position for position in defines if position not in picks]
+        # The position behind the last step stands for "all of these": an edge for each pair would be millions.
+        yield from ((first, len(steps)) for first in named)
+        yield from ((len(steps), second) for second in picks)
         # libvirt takes a network over another one's bridge after that one, and not before (networkBridgeNameValidate).
         for second in defines:
             over = self._shared(steps[second])
@@ -187,7 +189,7 @@ def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
     sequences = dict(sorted(sequences.items()))
     while True:
         steps = [step for sequence in sequences.values() for step in sequence]
-        before: dict[int, set[int]] = {position: set() for position in range(len(steps))}
+        before: dict[int, set[int]] = {position: set() for position in range(len(steps) + 1)}
         for position in range(1, len(steps)):
             if steps[position - 1].network == steps[position].network:
                 before[position].add(position - 1)
@@ -196,14 +198,14 @@ def ordered(sequences: Sequences, claims: Claims) -> tuple[Step, ...]:
         try:
             graphlib.TopologicalSorter(before).prepare()
         except graphlib.CycleError as error:
-            waiting = {steps[position].network for position in error.args[1]}
+            waiting = {steps[position].network for position in error.args[1] if position < len(steps)}
             movable = [name for name in waiting if claims.can_go_down(sequences[name])]
             if not movable:
                 raise Deadlock(tuple(sorted(waiting))) from error
             victim = min(movable, key=lambda name: (claims.guests(name), name))
             sequences[victim] = claims.taken_down(sequences[victim])
             continue
-        return tuple(steps[position] for position in _sorted(before, steps))
+        return tuple(steps[position] for position in _sorted(before, steps) if position < len(steps))
 
 
 def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
@@ -213,7 +215,11 @@ def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
     for position, firsts in before.items():
         for first in firsts:
             after[first].append(position)
-    ready = [(_RANK[type(steps[position].action)], position) for position, count in waiting.items() if not count]
+
+    def rank(position: int) -> int:
+        return _RANK[type(steps[position].action)] if position < len(steps) else -1
+
+    ready = [(rank(position), position) for position, count in waiting.items() if not count]
     heapq.heapify(ready)
     while ready:
         _, position = heapq.heappop(ready)
@@ -221,7 +227,7 @@ def _sorted(before: dict[int, set[int]], steps: list[Step]) -> Iterator[int]:
         for later in after[position]:
             waiting[later] -= 1
             if not waiting[later]:
-                heapq.heappush(ready, (_RANK[type(steps[later].action)], later))
+                heapq.heappush(ready, (rank(later), later))
 
 
 def replugs(guests: tuple[Guest, ...]) -> tuple[Replug, ...]:

@@ -57,7 +57,8 @@ def _against(part: NetworkPlan, limits: Limits) -> Iterator[Objection]:
     if policy.max_impact is not None and part.impact > Impact[policy.max_impact.upper()]:
         reason = f"its impact is {part.impact}, and no more than {policy.max_impact} is allowed"
         yield Objection(part.name, reason, ("policy", "max_impact"))
-    for index, pattern in enumerate(policy.protected_networks):
-        if fnmatchcase(part.name, pattern) and (part.impact is Impact.REMOVE or part.cut):
+    at_risk = part.impact is Impact.REMOVE or part.cut
+    for index, pattern in enumerate(policy.protected_networks if at_risk else ()):
+        if fnmatchcase(part.name, pattern):
             reason = f"it is protected as {pattern!r}: it may not be stopped, nor restarted with guests connected"
             yield Objection(part.name, reason, ("policy", "protected_networks", index))

@@ -30,6 +30,38 @@ runpy.run_module("netreconcile", run_name="__main__")
 """
 
 
+_PLANNED: Final = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CPU, ({SECONDS}, {SECONDS}))
+resource.setrlimit(resource.RLIMIT_DATA, ({MEGABYTES << 20}, {MEGABYTES << 20}))
+from netreconcile.allowance import EVERYTHING
+from netreconcile.loader import load
+from netreconcile.observed import Guest
+from netreconcile.plan import plan
+from netreconcile.render import plan_lines
+from tests.unit.examples import host, there
+before, after = (load([name]).topology for name in sys.argv[1:])
+guest = Guest("web", "52:54:00:00:00:99", "vnet7")
+known = host(*(there(item, item, name=name, guests=(guest,)) for name, item in before.networks.items()))
+print(len(list(plan_lines(plan(after, known, allowed=EVERYTHING), known))))
+"""
+PATTERNS: Final = ", ".join(f"'{'*a' * 20}{number}'" for number in range(9_000))
+
+
+def _reservations(count: int, name: str = "host") -> str:
+    hosts = (
+        f"{{mac: '52:54:00:00:{i >> 8:02x}:{i & 255:02x}', name: {name}-{i}, ip: 10.1.{i >> 8}.{i & 255}}}"
+        for i in range(count)
+    )
+    return f"networks: {{n: {{mode: nat, ips: [{{address: 10.0.0.1/8, dhcp: {{hosts: [{', '.join(hosts)}]}}}}]}}}}\n"
+
+
+def _many_networks(count: int) -> str:
+    """Return networks of which libvirt is to choose every second one's bridge."""
+    named = (f"  n{i}: {{mode: very-isolated{f', bridge: b{i}' if i % 2 else ''}}}\n" for i in range(count))
+    return "networks:\n" + "".join(named)
+
+
 def limited(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line within the limits."""
     return subprocess.run(  # noqa: PLW1510 -- the exit code is what is asked for
@@ -101,6 +133,29 @@ def test_ten_thousand_reservations_with_comments_are_within_the_limits(tmp_path:
     file.write_text(f"{HEAD}networks:\n  n:\n    mode: nat\n{ips}")
     ran = limited("validate", str(file))
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (_reservations(1), _reservations(17_000)),
+        (_reservations(9_000), _reservations(9_000, "renamed")),
+        ("networks: {}\n", _many_networks(14_000)),
+        ("networks: {}\n", f"policy: {{protected_networks: [{PATTERNS}]}}\n{_many_networks(9_000)}"),
+    ],
+    ids=["many more", "all renamed", "many networks", "many patterns"],
+)
+def test_the_plan_for_a_hostile_file_is_made_soon_and_small(before: str, after: str, tmp_path: Path) -> None:
+    for name, text in (("before", before), ("after", after)):
+        (tmp_path / name).write_text(f"{HEAD}{text}")
+    ran = subprocess.run(  # noqa: PLW1510 -- the exit code is what is asked for
+        [sys.executable, "-c", _PLANNED, tmp_path / "before", tmp_path / "after"],
+        capture_output=True,
+        text=True,
+        cwd=CORPUS.parents[2],
+    )
+    assert ran.returncode == 0, ran.stderr[-2000:]
+    assert int(ran.stdout) > 5000
 
 
 def test_the_dictionary_has_the_model_and_libvirt() -> None:
