@@ -217,7 +217,9 @@ def _identity(item: object) -> tuple[str]:
 _BY_IDENTITY = _Rules(_identity, _equal_identity, _equal_identity, _equal_identity)
 _RULES = {
     Section.IP_DHCP_HOST: _Rules(
-        lambda item: [(name, value) for name in ("mac", "ip", "name") if (value := getattr(item, name)) is not None],
+        lambda item: [
+            (name, getattr(item, name)) for name in ("mac", "ip", "name") if name == "ip" or getattr(item, name)
+        ],
         _deletes_dhcp_host,
         _shares_dhcp_field,
         _shares_dhcp_field,
