@@ -89,7 +89,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = importlib.import_module(options.module).run(options)
     except NetreconcileError as error:
-        print(error, file=sys.stderr)
+        from netreconcile.spelling import printable
+
+        print("\n".join(map(printable, str(error).split("\n"))), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the output has gone; what is still buffered must not fail once more at exit.

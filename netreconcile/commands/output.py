@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from netreconcile.spelling import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -30,14 +32,17 @@ def show(lines: Iterable[Line], *, aside: bool = False) -> None:
 
 
 def show_json(document: dict[str, Any]) -> None:
-    """Print a JSON document."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    """Print a JSON document; what could drive a terminal is escaped in it, as JSON escapes."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    if not text.replace("\n", "").isprintable():
+        text = "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
+    print(text)
 
 
 def tell(text: str) -> None:
-    """Print a line that is no data."""
-    print(text, file=sys.stderr)
+    """Print lines that are no data; what could drive a terminal is escaped."""
+    for line in text.split("\n"):
+        print(printable(line), file=sys.stderr)
 
 
 def warn(problems: Iterable[Problem]) -> None:

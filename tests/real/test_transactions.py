@@ -178,25 +178,26 @@ def test_a_killed_apply_is_told_and_finished(host: LabHost) -> None:
     assert host.names() == set()
 
 
-def test_a_killed_apply_is_told_and_undone(host: LabHost) -> None:
+def broken_off(host: LabHost) -> dict[str, tuple[object, ...]]:
+    """Return what the host had before an apply that is killed in the middle."""
     host.applied({"n3": quiet(3, autostart=False, mtu=1300)})
     before = states(host)
     process = background(host, "apply", slow(host))
     until(process, "n5: start")
     process.kill()
     ended(process)
+    return before
+
+
+def test_a_killed_apply_is_told_and_undone(host: LabHost) -> None:
+    before = broken_off(host)
     assert host.run("rollback").code == 0
     assert states(host) == before
     assert history(host)[0]["status"] == "undone"
 
 
 def test_what_an_apply_left_in_the_middle_is_taken_back_to_the_beginning_when_the_next_one_fails(host: LabHost) -> None:
-    host.applied({"n3": quiet(3, autostart=False, mtu=1300)})
-    before = states(host)
-    process = background(host, "apply", slow(host))
-    until(process, "n5: start")
-    process.kill()
-    ended(process)
+    before = broken_off(host)
     assert host.apply({"n3": quiet(3), "bad": BAD}, ALLOW).code == 4
     assert states(host) == before
 

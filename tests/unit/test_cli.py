@@ -221,3 +221,15 @@ def test_an_unreachable_libvirt_is_69(topology: str, tmp_path: Path, capsys: pyt
         assert f"can't reach libvirt at {uri}" in shown.err
         assert "virsh" in shown.err
         assert not shown.out
+
+
+def test_what_is_printed_drives_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    from netreconcile.commands.output import show_json, tell
+
+    tell("failed: a\x1b[2J\nnext\u202e: grün")
+    show_json({"a": "\x9b31m\u202e\udc80", "b": "grün"})
+    out, err = capsys.readouterr()
+    assert err == "failed: a\\x1b[2J\nnext\\u202e: grün\n"
+    assert out.replace("\n", "").isprintable()
+    assert "grün" in out
+    assert json.loads(out) == {"a": "\x9b31m\u202e\udc80", "b": "grün"}
