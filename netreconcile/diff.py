@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netreconcile.binding import bindings
 from netreconcile.codec import identity, keys, same
 from netreconcile.model import Element, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Tree = dict[str, Any]
 
@@ -49,39 +51,40 @@ def tree(element: Element) -> Tree:
 def changes(before: Network, after: Network) -> tuple[Change, ...]:
     """Return what has to change to get from one network to the other, sorted by path.
 
-    deepdiff sees only what differs: comparing two equal trees of 10 000 entries is a matter of `==`, and 10 000 entries
-    on one side alone need no comparison.
+    deepdiff sees only the values that differ, side by side: comparing two equal trees of 10 000 entries is a matter of
+    `==`, 10 000 entries on one side alone need no comparison, and what deepdiff spends on a level of nesting is more
+    than what it spends on a value.
     """
     if same(before, after):
         return ()
     left, right = tree(before), tree(after)
-    paths: set[tuple[str, ...]] = set()
-    differing = _differing(left, right, (), paths)
-    if differing != ({}, {}):
+    alone: set[tuple[str, ...]] = set()
+    olds, news = {}, {}
+    for path, old, new in _differing(left, right, (), alone):
+        olds[path], news[path] = old, new
+    paths = alone
+    if olds:
         from deepdiff.diff import DeepDiff  # costs as much as everything else, and most comparisons don't need it
 
-        # By default names that start with two underscores are private to deepdiff, and never differ.
-        found = DeepDiff(*differing, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
-        places = (level.path(output_format="list") for levels in found.values() for level in levels)
-        # A path ends before an index: a list whose order matters changes as a whole.
-        paths |= {tuple(takewhile(lambda step: isinstance(step, str), place)) for place in places}
+        found = DeepDiff(olds, news, view="tree")
+        # What follows in a place is an index: a list whose order matters changes as a whole.
+        paths = alone | {level.path(output_format="list")[0] for levels in found.values() for level in levels}
     return tuple(Change(path, _at(left, path), _at(right, path)) for path in sorted(paths))
 
 
-def _differing(left: Tree, right: Tree, here: tuple[str, ...], alone: set[tuple[str, ...]]) -> tuple[Tree, Tree]:
-    """Return both trees without what is equal in them, and without what only one has: its paths go to `alone`."""
-    pruned: tuple[Tree, Tree] = {}, {}
+def _differing(
+    left: Tree, right: Tree, here: tuple[str, ...], alone: set[tuple[str, ...]]
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """Yield the values that differ, with their path; the paths of what only one side has go to `alone`."""
     alone |= {(*here, key) for key in left.keys() ^ right.keys()}
     for key in left.keys() & right.keys():
         before, after = left[key], right[key]
         if before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            before, after = _differing(before, after, (*here, key), alone)
-            if not before and not after:
-                continue
-        pruned[0][key], pruned[1][key] = before, after
-    return pruned
+            yield from _differing(before, after, (*here, key), alone)
+        else:
+            yield (*here, key), before, after
 
 
 def _at(whole: Tree, path: tuple[str, ...]) -> Any:
