@@ -1,0 +1,1 @@
+"""What the kernel of this host really has, below libvirt, which reports what it once set up."""
