@@ -1,0 +1,1 @@
+"""Proof by experience: whether networks do for guests what their kinds promise."""
