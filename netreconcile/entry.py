@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from netreconcile.observed import ABSENT, Guest, Observed, observed, state_of
+from netreconcile.observed import ABSENT, state_of
+from netreconcile.record import NetworkRecord, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import TypeAlias
 
-    from netreconcile.observed import Host
+    from netreconcile.observed import Guest, Host, Observed
 
     Snapshot: TypeAlias = Mapping[str, Observed | None]
 
@@ -28,7 +29,8 @@ def _written(text: str) -> str:
 
 
 Told = Annotated[str, AfterValidator(_written)]
-When = Annotated[float, Field(ge=0, le=2**37)]
+LATEST: Final = 2**37
+When = Annotated[float, Field(ge=0, le=LATEST)]
 """A time in seconds of Unix time, which a calendar has."""
 
 
@@ -57,42 +59,6 @@ class Status(StrEnum):
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class GuestRecord(_Record):
-    """A guest as it was."""
-
-    domain: str
-    """The domain's name."""
-    mac: str
-    """The MAC address of its interface."""
-    target: str
-    """The host's end of the cable, such as vnet0, or empty."""
-    running: bool
-    """The domain ran."""
-    by_bridge: bool
-    """The domain named the bridge instead of the network."""
-    plugged: bool
-    """It had a link."""
-    reachable: bool
-    """Its domain was known; else only its port was."""
-    portgroup: str
-    """What it named of the network's port groups, or empty."""
-
-
-class NetworkRecord(_Record):
-    """A network as it was."""
-
-    uuid: str
-    """Its UUID."""
-    config_xml: str | None
-    """Its definition, null where it had none."""
-    running_xml: str | None
-    """What it ran, null where it was stopped."""
-    autostart: bool
-    """It started with the host."""
-    guests: tuple[GuestRecord, ...]
-    """The guests that belonged to it."""
 
 
 class Header(_Record):
@@ -192,7 +158,7 @@ class Entry:
     @property
     def snapshot(self) -> Snapshot:
         """Return the networks as they were."""
-        return {name: _network(name, record) if record else None for name, record in self.header.before.items()}
+        return {name: record.network(name) if record else None for name, record in self.header.before.items()}
 
     @property
     def states(self) -> dict[str, str]:
@@ -239,7 +205,7 @@ class Entry:
 
 def snapshot_records(snapshot: Snapshot) -> dict[str, NetworkRecord | None]:
     """Return the networks as the journal keeps them."""
-    return {name: _record(there) if there else None for name, there in snapshot.items()}
+    return {name: recorded(there) if there else None for name, there in snapshot.items()}
 
 
 def parsed(number: int, text: str) -> Entry:
@@ -271,37 +237,3 @@ def why(error: ValueError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
     return f"{f'{where}: ' if where else ''}{first['msg']}"
-
-
-def _record(there: Observed) -> NetworkRecord:
-    return NetworkRecord(
-        uuid=there.uuid,
-        config_xml=there.config_xml,
-        running_xml=there.running_xml,
-        autostart=there.autostart,
-        guests=tuple(
-            GuestRecord(
-                domain=guest.domain,
-                mac=guest.mac,
-                target=guest.target,
-                running=guest.running,
-                by_bridge=guest.by_bridge,
-                plugged=guest.plugged,
-                reachable=guest.reachable,
-                portgroup=guest.portgroup,
-            )
-            for guest in there.guests
-        ),
-    )
-
-
-def _network(name: str, record: NetworkRecord) -> Observed:
-    guests = tuple(Guest(**guest.model_dump()) for guest in record.guests)
-    return observed(
-        name,
-        record.uuid,
-        config_xml=record.config_xml,
-        running_xml=record.running_xml,
-        autostart=record.autostart,
-        guests=guests,
-    )

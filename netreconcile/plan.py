@@ -92,7 +92,8 @@ def concerned(topology: Topology, host: Host) -> tuple[str, ...]:
 
 
 def _owned(topology: Topology, host: Host) -> list[str]:
-    return [name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name]
+    """Return the names in an order of their own: libvirt lists its networks in any, another one after a restart."""
+    return sorted(name for name, item in host.networks.items() if item.mark and item.mark.topology == topology.name)
 
 
 def arranged(topology: str, parts: dict[str, NetworkPlan], claims: Claims, limits: Limits) -> Plan:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netreconcile.commands.output import show, show_json, tell, warn
 from netreconcile.commands.saved import check_savable, save
-from netreconcile.commands.session import planner, remind, session
+from netreconcile.commands.session import check_source, planned, planner
 from netreconcile.document import plan_document
 from netreconcile.fill import topology_digest
 from netreconcile.loader import load
@@ -20,14 +20,16 @@ def run(options: argparse.Namespace) -> int:
     """Print the plan, and save it where asked to; the connection is read-only."""
     if options.out:
         check_savable(options)
+    check_source(options)
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
-    make = planner(options)
-    with session(options, readonly=True) as here:
-        remind(here)
-        result, there = here.planned(loaded.topology, make, here.journal.pending(loaded.topology.name))
+    result, there = planned(options, loaded.topology, planner(options))
     if options.output == "json":
         show_json(plan_document(result, there))
+    elif options.output != "text":
+        from netreconcile.commands.reported import reported
+
+        reported(options, result, there, loaded)
     else:
         show([*plan_lines(result, there, loaded.source.position), *fingerprint_lines(result)])
     if options.out:

@@ -6,16 +6,15 @@ Nothing of the file is ever done: it is compared with what is planned now, so th
 from __future__ import annotations
 
 import json
-import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
-from netreconcile.commands.session import uri_of
+from netreconcile.commands.files import write
+from netreconcile.commands.uri import uri_of
 from netreconcile.document import differences, plan_document
 from netreconcile.errors import UsageError
 
@@ -115,18 +114,8 @@ def save(path: str, options: argparse.Namespace, plan: Plan, host: Host, digest:
         max_impact=options.max_impact,
         plan=document,
     )
-    target = Path(path)
-    passing = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with passing.open("x", encoding="utf-8") as file:
-            json.dump(content.model_dump(mode="json"), file, indent=2, ensure_ascii=False)
-            file.write("\n")
-        passing.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            passing.unlink()
-        msg = f"can't write the plan to {path}: {error.strerror}"
-        raise UsageError(msg) from error
+    text = json.dumps(content.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    write(path, f"{text}\n", "the plan")
 
 
 def check_savable(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from netreconcile.actions import Impact
 from netreconcile.allowance import Kind
 from netreconcile.commands.output import tell
+from netreconcile.commands.uri import uri_of
 from netreconcile.entry import Status
+from netreconcile.errors import UsageError
 from netreconcile.folder import folder_of
 from netreconcile.host import Connection, connect
 from netreconcile.journal import Journal
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
+    from netreconcile.allowance import Allowance
     from netreconcile.entry import Entry
     from netreconcile.model import Topology
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
+    from netreconcile.state import State
 
     Planner = Callable[[Topology, Host], Plan]
-
-DEFAULT_URI = "qemu:///system"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +67,61 @@ def journal_of(options: argparse.Namespace) -> Journal:
     return Journal(folder_of(uri_of(options)))
 
 
-def uri_of(options: argparse.Namespace) -> str:
-    """Return `--connect`, else `$LIBVIRT_DEFAULT_URI`, else libvirt's system daemon."""
-    return str(options.connect or os.environ.get("LIBVIRT_DEFAULT_URI") or DEFAULT_URI)
+def planned(options: argparse.Namespace, topology: Topology, make: Planner) -> tuple[Plan, Host]:
+    """Return the plan for the host that the options name, or for one whose state they name; nothing is written.
+
+    What is still to be finished there, and how old the state is, is told.
+    """
+    if options.state is None:
+        with session(options, readonly=True) as here:
+            remind(here)
+            return here.planned(topology, make, here.journal.pending(topology.name))
+    there = stored(options).host()
+    return make(topology, there), there
+
+
+def stored(options: argparse.Namespace) -> State:
+    """Return the state that the options name; whose it is, how old, and what is to be finished there, is told.
+
+    Raises: InvalidState.
+    """
+    from netreconcile.state import load_state
+
+    state = load_state(options.state)
+    tell(f"state of {state.connection}, taken {state.age(time.time())}")
+    for line in state.pending:
+        tell(line)
+    return state
+
+
+def check_source(options: argparse.Namespace) -> None:
+    """Raise UsageError where `--state` is given together with what excludes it."""
+    if options.state is not None and options.connect:
+        msg = "--state and -c exclude each other: the state says which host it is of"
+        raise UsageError(msg)
+    if options.state == "-" and "-" in options.topology:
+        msg = "standard input can't be both the state and the topology"
+        raise UsageError(msg)
 
 
 def remind(here: Session) -> None:
     """Tell of a change that is still to be finished, confirmed or undone."""
-    for line in (*pending_lines(here.journal.pending()), *here.journal.unreadable):
+    for line in reminders(here.journal):
         tell(line)
+
+
+def reminders(journal: Journal) -> tuple[str, ...]:
+    """Return what to know about a change that is still to be finished, confirmed or undone, a sentence each."""
+    return (*pending_lines(journal.pending()), *journal.unreadable)
 
 
 def planner(options: argparse.Namespace) -> Planner:
     """Return the planner with what the command line and the host's operator say about it."""
+    impact = Impact[options.max_impact.upper()]
+    return partial(plan, take_over=options.take_over, max_impact=impact, allowed=permissions(options))
+
+
+def permissions(options: argparse.Namespace) -> Allowance:
+    """Return what the command line and the host's operator let a topology add."""
     flags = {Kind.OPTION: options.allow_dnsmasq_options, Kind.TFTP_ROOT: options.allow_tftp_root}
-    allowed = allowance(options.operator_policy).with_all(*(kind for kind, given in flags.items() if given))
-    return partial(plan, take_over=options.take_over, max_impact=Impact[options.max_impact.upper()], allowed=allowed)
+    return allowance(options.operator_policy).with_all(*(kind for kind, given in flags.items() if given))

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION
-from netreconcile.entry import GuestRecord, NetworkRecord, Status
-from netreconcile.reference.keys import documented
+from netreconcile.entry import Status
+from netreconcile.record import NetworkRecord
 from netreconcile.reference.plans import plan_definitions
+from netreconcile.reference.records import record_reference
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, one, text, texts, truth, words
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-_KINDS: dict[Any, Schema] = {
-    str: {"type": "string"},
-    str | None: {"type": ["string", "null"]},
-    bool: {"type": "boolean"},
-    tuple[GuestRecord, ...]: {"type": "array", "items": {"$ref": "#/definitions/guest_before"}},
-}
 
 
 def history_schema() -> Schema:
     """Return the schema of a list of the journal's entries, and of one of them with everything in it."""
+    records: Schema = {}
+    network = record_reference(NetworkRecord, records)
     version = {"format_version": {"const": FORMAT_VERSION, "description": "The shape of this document."}}
     return {
         "$schema": DRAFT,
@@ -31,13 +22,12 @@ def history_schema() -> Schema:
         "description": "What `history` (only there `entries` are) and `show ENTRY` print with `-o json`.",
         "if": {"required": ["entries"]},
         "then": mapping({**version, "entries": many("entry", "What was done to the host from here, newest first.")}),
-        "else": mapping({**version, **_entry(), **_details()}),
+        "else": mapping({**version, **_entry(), **_details(network)}),
         "definitions": {
             **plan_definitions(),
             "entry": mapping(_entry()),
             "step_done": mapping(_step()),
-            "network_before": _record(NetworkRecord),
-            "guest_before": _record(GuestRecord),
+            **records,
         },
     }
 
@@ -64,13 +54,13 @@ def _entry() -> Schema:
     }  # fmt: skip
 
 
-def _details() -> Schema:
+def _details(network: Schema) -> Schema:
     return {
         "files": texts("The topology's files, as they were named."),
         "plan": one("plan", "What was wanted."),
         "before": {
             "type": "object",
-            "additionalProperties": {"oneOf": [{"type": "null"}, {"$ref": "#/definitions/network_before"}]},
+            "additionalProperties": {"oneOf": [{"type": "null"}, network]},
             "description": "The networks as they were, by name; null where they weren't there.",
         },
         "steps": many("step_done", "What was done, and what was taken back, in this order."),
@@ -90,11 +80,3 @@ def _step() -> Schema:
 
 def _time(description: str, *, maybe: bool = False) -> Schema:
     return {"type": ["number", "null"] if maybe else "number", "description": description}
-
-
-def _record(record: type[BaseModel]) -> Schema:
-    """Return the schema of one of the journal's own records, with the docstrings of its fields."""
-    docs = documented(record.__module__)[record.__name__]
-    return mapping(
-        {name: {**_KINDS[field.annotation], "description": docs[name]} for name, field in record.model_fields.items()}
-    )

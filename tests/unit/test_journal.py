@@ -17,6 +17,7 @@ from netreconcile.errors import JournalFailed, UsageError
 from netreconcile.folder import Folder
 from netreconcile.journal import ALWAYS, KEPT, LOG, Journal, held, who
 from netreconcile.observed import ABSENT, Guest, Observed, state_of
+from netreconcile.record import NetworkRecord
 from tests.unit.examples import GUEST, header, host, network, there
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def test_an_entry_with_many_networks_reads_each_of_them_once(monkeypatch: pytest
     names = [f"n{number}" for number in range(50)]
     found = entry(*(line for name in names for line in (begun(name), done(name))), before=dict.fromkeys(names, NET))
     reads = iter(names)
-    monkeypatch.setattr(records, "_network", lambda *_: next(reads) and NET)
+    monkeypatch.setattr(NetworkRecord, "network", lambda *_: next(reads) and NET)
     assert len(found.states) == len(names)
 
 

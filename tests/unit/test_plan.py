@@ -388,3 +388,10 @@ def test_10_000_reservations_are_planned_without_deepdiff_seeing_the_equal_ones(
     found = plan(topology(net=after), Host("test", (12, 0, 0), {"net": there(before, before)}))
     assert sentences(found) == ["define", "modify ip-dhcp-host 52:54:00:00:00:00"]
     assert [drift.cause for drift in only(found).drifts] == [Cause.FILE_CHANGED]
+
+
+def test_networks_that_go_are_in_the_same_order_however_libvirt_lists_them() -> None:
+    old = [there(network(uuid=f"{UUID[:-1]}{each}"), name=f"old{each}") for each in range(3)]
+    for found in (plan, removal):
+        one, other = found(topology(net=network()), host(*old)), found(topology(net=network()), host(*reversed(old)))
+        assert one == other
