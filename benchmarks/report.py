@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from benchmarks.timing import Spread, ratio
@@ -31,23 +32,28 @@ def table(groups: Sequence[Group]) -> Iterator[str]:
 
 
 def draw(groups: Sequence[Group], file: Path) -> None:
-    """Write a plot of time by size, one panel a job, to the file; needs matplotlib."""
-    from matplotlib.figure import Figure
+    """Write a plot to the file: a line for each command of each job, its median time by size, both in powers of ten."""
+    import pygal  # and not matplotlib: deepdiff loads numpy where it finds it, which would slow down what is measured
 
-    jobs: dict[str, list[Group]] = {}
+    chart = pygal.XY(
+        title="Seconds by size, medians, both axes in powers of ten",
+        x_title="networks, or DHCP hosts: 10 to the power of",
+        y_title="seconds: 10 to the power of",
+        legend_at_bottom=True,
+        legend_at_bottom_columns=3,
+        truncate_legend=-1,
+        width=1000,
+        height=700,
+        js=[],
+    )
+    lines: dict[str, list[tuple[float, float]]] = {}
     for group in groups:
-        if group.size:
-            jobs.setdefault(group.name, []).append(group)
-    figure = Figure(figsize=(4.5 * max(1, len(jobs)), 4), layout="constrained")
-    for number, (job, sized) in enumerate(jobs.items(), start=1):
-        axes = figure.add_subplot(1, len(jobs), number)
-        for name in dict.fromkeys(name for group in sized for name in group.samples):
-            points = [(group.size, group.samples[name]) for group in sized if name in group.samples]
-            spreads = [_spread(samples, "seconds") for _, samples in points]
-            axes.plot([size for size, _ in points], [spread.median for spread in spreads], marker="o", label=name)
-        axes.set(title=job, xlabel="size", ylabel="seconds, median", xscale="log", yscale="log")
-        axes.legend(fontsize="small")
-    figure.savefig(file)
+        for name, samples in group.samples.items() if group.size else ():
+            point = math.log10(group.size), math.log10(_spread(samples, "seconds").median)
+            lines.setdefault(f"{group.name}: {name}", []).append(point)
+    for name, points in lines.items():
+        chart.add(name, points)
+    file.write_bytes(chart.render())
 
 
 def _spread(samples: Iterable[Sample], what: str) -> Spread:

@@ -50,6 +50,9 @@ def parse_xml(xml: str) -> _Element:
     return root
 
 
+@functools.lru_cache(
+    maxsize=2048
+)  # a host is read again after each change, which leaves most of its networks as they were
 def parse(xml: str) -> tuple[Network, Mark | None]:
     """Return the network that the XML describes, and the ownership mark in it. Raises UnreadableXml."""
     root = parse_xml(xml)

@@ -25,9 +25,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def with_guests(client: Client, host: Host, names: Collection[str]) -> Host:
-    """Return the host with the guests and leases of the networks that are named. Raises LibvirtFailed."""
-    plugs = [plug for domain in _domains(client) for plug in domain]
+def with_guests(client: Client, host: Host, names: Collection[str] | None) -> Host:
+    """Return the host with the guests and leases of the networks that are named.
+
+    None stands for all, those that only guests name among them. Raises LibvirtFailed.
+    """
+    plugs = [plug for domain in domains(client) for plug in domain]
+    if names is None:
+        names = dict.fromkeys([*host.networks, *(plug.network for plug in plugs if plug.network)])
     found = {name: _known(client, host.networks[name], plugs) for name in names if name in host.networks}
     waiting = {
         name: tuple(sorted(replace(plug.guest, plugged=False) for plug in plugs if plug.network == name))
@@ -35,6 +40,26 @@ def with_guests(client: Client, host: Host, names: Collection[str]) -> Host:
         if name not in host.networks
     }
     return replace(host, networks={**host.networks, **found}, waiting=waiting)
+
+
+def domains(client: Client) -> Iterator[tuple[Interface, ...]]:
+    """Yield for each domain its interfaces; nothing where the connection has no domains."""
+    try:
+        found = client.call("list domains", client.connection.listAllDomains)
+    except LibvirtFailed as error:
+        if error.code == client.api.VIR_ERR_NO_SUPPORT:
+            return
+        raise
+    for domain in found:
+        words = f"read domain {domain.name()}"
+        try:
+            xml = client.call(words, domain.XMLDesc)
+            running = bool(client.call(words, domain.isActive))
+        except LibvirtFailed as error:
+            if error.code != client.api.VIR_ERR_NO_DOMAIN:  # gone since it was listed
+                raise
+        else:
+            yield interfaces(domain.name(), xml, running=running)
 
 
 def replug(client: Client, words: str, network: libvirt.virNetwork, guest: Replug) -> str:
@@ -55,26 +80,6 @@ def replug(client: Client, words: str, network: libvirt.virNetwork, guest: Replu
             msg = f"{error.message}; apply again, or run on the host: {by_hand}"
             raise LibvirtFailed(words, msg, error.code) from error
     return "it is gone meanwhile"
-
-
-def _domains(client: Client) -> Iterator[tuple[Interface, ...]]:
-    """Yield for each domain its interfaces; nothing where the connection has no domains."""
-    try:
-        domains = client.call("list domains", client.connection.listAllDomains)
-    except LibvirtFailed as error:
-        if error.code == client.api.VIR_ERR_NO_SUPPORT:
-            return
-        raise
-    for domain in domains:
-        words = f"read domain {domain.name()}"
-        try:
-            xml = client.call(words, domain.XMLDesc)
-            running = bool(client.call(words, domain.isActive))
-        except LibvirtFailed as error:
-            if error.code != client.api.VIR_ERR_NO_DOMAIN:  # gone since it was listed
-                raise
-        else:
-            yield interfaces(domain.name(), xml, running=running)
 
 
 def _known(client: Client, there: Observed, plugs: list[Interface]) -> Observed:

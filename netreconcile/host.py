@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from netreconcile.actions import Define, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.client import Client
+from netreconcile.definitions import definition, definitions
 from netreconcile.errors import LibvirtFailed
 from netreconcile.guests import replug, with_guests
 from netreconcile.observed import Host, Observed, observed
@@ -15,8 +16,6 @@ from netreconcile.unmodelled import unmodelled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Generator
-
-    import libvirt
 
 log = logging.getLogger(__name__)
 
@@ -36,38 +35,16 @@ class Connection:
         """Return the host's networks without their guests; `read_guests` adds them."""
         number = self._client.call("read libvirt's version", self._client.connection.getLibVersion)
         version = (number // 1_000_000, number // 1_000 % 1_000, number % 1_000)
-        networks = self._list(0)
-        autostart = {item.UUIDString() for item in self._list(self._api.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)}
-        active = {item.UUIDString() for item in self._list(self._api.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
-        persistent = {item.UUIDString() for item in self._list(self._api.VIR_CONNECT_LIST_NETWORKS_PERSISTENT)}
-        found: dict[str, Observed] = {}
-        for item in networks:
-            uuid = item.UUIDString()
-            try:
-                found[item.name()] = self._observed(
-                    item, persistent=uuid in persistent, active=uuid in active, autostart=uuid in autostart
-                )
-            except LibvirtFailed as error:
-                self._raise_unless_gone(error)
-        return Host(self.uri, version, found)
+        networks = {each.name: observed(**each._asdict()) for each in definitions(self._client)}
+        return Host(self.uri, version, networks)
 
     def read_network(self, name: str) -> Observed | None:
         """Return one network as it is now, without its guests and leases; None where it isn't there."""
-        words = f"read network {name}"
-        try:
-            network = self._client.lookup(words, name)
-            return self._observed(
-                network,
-                persistent=bool(self._client.call(words, network.isPersistent)),
-                active=bool(self._client.call(words, network.isActive)),
-                autostart=bool(self._client.call(words, network.autostart)),
-            )
-        except LibvirtFailed as error:
-            self._raise_unless_gone(error)
-            return None
+        there = definition(self._client, name)
+        return observed(**there._asdict()) if there else None
 
-    def read_guests(self, host: Host, names: Collection[str]) -> Host:
-        """Return the host with the guests and leases of the networks that are named.
+    def read_guests(self, host: Host, names: Collection[str] | None = None) -> Host:
+        """Return the host with the guests and leases of the networks that are named, or of all.
 
         Guests come from libvirt's network ports and from the definitions of domains; a connection without domains
         (`network:///system`) knows only the ports.
@@ -129,26 +106,6 @@ class Connection:
             if dropped:
                 return f"libvirt dropped {', '.join(dropped)}"
         return ""
-
-    def _observed(self, network: libvirt.virNetwork, *, persistent: bool, active: bool, autostart: bool) -> Observed:
-        """Return the network with the definitions that it has."""
-        name = network.name()
-        words, inactive = f"read network {name}", self._api.VIR_NETWORK_XML_INACTIVE
-        return observed(
-            name,
-            network.UUIDString(),
-            config_xml=self._client.call(words, lambda: network.XMLDesc(inactive)) if persistent else None,
-            running_xml=self._client.call(words, network.XMLDesc) if active else None,
-            autostart=autostart,
-        )
-
-    def _list(self, flags: int) -> list[libvirt.virNetwork]:
-        return self._client.call("list networks", lambda: self._client.connection.listAllNetworks(flags))
-
-    def _raise_unless_gone(self, error: LibvirtFailed) -> None:
-        """Raise the error unless it says that the network isn't there, or not any more."""
-        if error.code != self._api.VIR_ERR_NO_NETWORK:
-            raise error
 
 
 @contextmanager

@@ -7,10 +7,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netreconcile import codec
-from netreconcile.diff import changes
-from netreconcile.fill import as_running, filled
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,32 +27,43 @@ _BETWEEN = re.compile(r">\s+<")
 class Guest:
     """A network interface of a domain that is connected to a network.
 
-    `target` is the host's end of the cable (`vnet0`), empty where libvirt doesn't tell. `by_bridge` guests name the
-    bridge instead of the network: libvirt keeps no network port for them. A running guest that is not `plugged` lost
-    its link when somebody restarted the network. One that isn't `reachable` is known by its port only: the connection
-    has no domains (`network:///system`), and can't plug it back in. `address` is what DHCP lent it, if anything, and
-    `portgroup` what it names of the network's, if any.
+    For `by_bridge` guests libvirt keeps no network port. A running guest that is not `plugged` lost its link when
+    somebody restarted the network. One that isn't `reachable` can't be plugged back in: the connection has no domains
+    (`network:///system`).
     """
 
     domain: str
+    """The domain's name."""
     mac: str
+    """The MAC address of its interface."""
     target: str = ""
+    """The host's end of the cable, such as vnet0, or empty."""
     running: bool = True
+    """The domain ran."""
     by_bridge: bool = False
+    """The domain named the bridge instead of the network."""
     plugged: bool = True
+    """It had a link."""
     reachable: bool = True
+    """Its domain was known; else only its port was."""
     address: str = ""
+    """What DHCP had lent it, or empty."""
     portgroup: str = ""
+    """What it named of the network's port groups, or empty."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Lease:
-    """An address that dnsmasq has lent to a client; `expires` is in seconds of Unix time, 0 for never."""
+    """An address that dnsmasq has lent to a client."""
 
     ip: str
+    """The address."""
     mac: str
+    """The MAC address of the client, or empty."""
     name: str
+    """The host name that it gave, or empty."""
     expires: int
+    """When it ends, in seconds of Unix time, 0 for never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,9 @@ class Observed:
         """Return whether the network runs what its config says."""
         if self.running is None or self.config is None:
             return False
+        from netreconcile.diff import changes
+        from netreconcile.fill import as_running, filled
+
         started = as_running(filled(self.config, self.running), self.running)
         return not changes(self.running, started)
 
@@ -181,6 +191,8 @@ def observed(  # noqa: PLR0913 -- one argument a fact
 
     The mark in a running definition can be old: libvirt can't change metadata of a running network before 9.7.
     """
+    from netreconcile import codec  # which loads the model; a look whether anything has changed needs none
+
     config = running = mark = None
     trouble = ""
     try:

@@ -1,0 +1,81 @@
+"""What libvirt keeps of its networks, as it prints it: text, unparsed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netreconcile.errors import LibvirtFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import libvirt
+
+    from netreconcile.client import Client
+
+
+class Definition(NamedTuple):
+    """A network; what the fields mean stands at `observed.Observed`."""
+
+    name: str
+    uuid: str
+    config_xml: str | None
+    running_xml: str | None
+    autostart: bool
+
+
+def definitions(client: Client) -> Iterator[Definition]:
+    """Yield all networks; one that goes away meanwhile is left out. Raises LibvirtFailed."""
+    api = client.api
+    networks = _list(client, 0)
+    autostart = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)}
+    active = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
+    persistent = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_PERSISTENT)}
+    for item in networks:
+        uuid = item.UUIDString()
+        if uuid in persistent or uuid in active:
+            try:
+                yield _definition(client, item, uuid in persistent, uuid in active, uuid in autostart)
+            except LibvirtFailed as error:
+                _raise_unless_gone(client, error)
+
+
+def definition(client: Client, name: str) -> Definition | None:
+    """Return one network, None where it isn't there. Raises LibvirtFailed."""
+    words = f"read network {name}"
+    try:
+        network = client.lookup(words, name)
+        return _definition(
+            client,
+            network,
+            bool(client.call(words, network.isPersistent)),
+            bool(client.call(words, network.isActive)),
+            bool(client.call(words, network.autostart)),
+        )
+    except LibvirtFailed as error:
+        _raise_unless_gone(client, error)
+        return None
+
+
+def _definition(
+    client: Client,
+    network: libvirt.virNetwork,
+    persistent: bool,  # noqa: FBT001 -- the three facts that libvirt tells by lists
+    active: bool,  # noqa: FBT001
+    autostart: bool,  # noqa: FBT001
+) -> Definition:
+    name = network.name()
+    words, inactive = f"read network {name}", client.api.VIR_NETWORK_XML_INACTIVE
+    config = client.call(words, lambda: network.XMLDesc(inactive)) if persistent else None
+    running = client.call(words, network.XMLDesc) if active else None
+    return Definition(name, network.UUIDString(), config, running, autostart)
+
+
+def _list(client: Client, flags: int) -> list[libvirt.virNetwork]:
+    return client.call("list networks", lambda: client.connection.listAllNetworks(flags))
+
+
+def _raise_unless_gone(client: Client, error: LibvirtFailed) -> None:
+    """Raise the error unless it says that the network isn't there, or not any more."""
+    if error.code != client.api.VIR_ERR_NO_NETWORK:
+        raise error
