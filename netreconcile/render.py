@@ -84,10 +84,15 @@ def drift_lines(plan: Plan) -> Iterator[Line]:
     """Yield each difference between file and host with its cause, a line each; nothing where there is none."""
     for part in plan.drifted:
         for drift in part.drifts:
-            what = f"{label(drift.change.path)}: {_values(drift.change)}" if drift.change else _guest(drift)
+            what = difference(drift)
             yield Line(f"{part.name}: {drift.cause}{': ' + what if what else ''}", _STYLES.get(part.verb, ""))
         if part.refusal:
-            yield Line(f"{part.name}: {_refusal(part)}", "bold red")
+            yield Line(f"{part.name}: {refusal(part)}", "bold red")
+
+
+def difference(drift: Drift) -> str:
+    """Return what differs, without its cause; empty for a network as a whole."""
+    return f"{label(drift.change.path)}: {_values(drift.change)}" if drift.change else _guest(drift)
 
 
 def summary(plan: Plan) -> str:
@@ -186,7 +191,7 @@ def history_lines(entries: tuple[Entry, ...]) -> Iterator[Line]:
         )
         for entry in entries
     ]
-    yield from _table(head, rows)
+    yield from table(head, rows)
 
 
 def entry_lines(entry: Entry) -> Iterator[Line]:
@@ -212,7 +217,7 @@ def entry_lines(entry: Entry) -> Iterator[Line]:
 def host_lines(host: Host) -> Iterator[Line]:
     """Yield a table of the host's networks."""
     head = ("network", "mode", "state", "autostart", "owner", "bridge", "addresses", "guests", "leases")
-    yield from _table(head, [_host_row(there) for _, there in sorted(host.networks.items())])
+    yield from table(head, [_host_row(there) for _, there in sorted(host.networks.items())])
 
 
 def guest_names(guests: tuple[Guest, ...]) -> str:
@@ -223,7 +228,8 @@ def guest_names(guests: tuple[Guest, ...]) -> str:
     return f"{_count(len(guests), 'guest')}: {names}"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[Line]:
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[Line]:
+    """Yield the rows below their heads, each column as wide as it has to be."""
     widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
     for row in (head, *rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -273,10 +279,11 @@ def _network_lines(part: NetworkPlan, where: Callable[[Path], Position | None]) 
         yield Line(f"    {note}")
     if part.refusal:
         place = where(part.rule) if part.rule else None
-        yield Line(f"    {_refusal(part)}{f' ({place})' if place else ''}", style)
+        yield Line(f"    {refusal(part)}{f' ({place})' if place else ''}", style)
 
 
-def _refusal(part: NetworkPlan) -> str:
+def refusal(part: NetworkPlan) -> str:
+    """Return why nothing is done to the network, and which rule of the file forbids it."""
     rule = f"{dotted(part.rule)}: " if part.rule else ""
     return f"{'held back' if part.verb is Verb.HOLD else 'refused'}: {rule}{part.refusal}"
 
