@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from netreconcile.actions import Replug, Start, Step, Stop
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
     from netreconcile.plan import Plan
 
 T = TypeVar("T")
-_IN_THE_WAY = ("File exists", "already in use by interface", "Address already in use")
+_IN_USE = "Address already in use"
+_IN_THE_WAY = ("File exists", "already in use by interface", _IN_USE)
+_PAUSES = (0.1, 0.3, 1.0)
+"""Seconds between the tries to start a network whose address a dnsmasq still has that libvirt has just told to end:
+when a network stops, it doesn't wait for that (networkShutdownNetworkVirtual in bridge_driver.c)."""
 _TRIES = 2
 """So often something is read again that could not be: in the middle of a change no other answer is of use."""
 
@@ -158,6 +162,10 @@ class Worker:
         result = self._tried(step)
         if plug and result.failed:
             result = self._tried(step)  # a guest that is busy (a snapshot, say) may be free now
+        for pause in _PAUSES if isinstance(step.action, Start) else ():
+            if result.failed and _IN_USE in result.message:
+                sleep(pause)
+                result = self._tried(step)
         if not plug:
             self.known[step.network] = self._state(step.network)
         try:

@@ -183,6 +183,29 @@ def test_a_guest_that_was_busy_is_plugged_in_at_the_second_try() -> None:
     assert wire.simulator.guests["a"] == (GUEST,)
 
 
+# -- addresses
+
+
+def holding(times: int) -> Callable[[Step], bool]:
+    """Return what refuses so often to start a network."""
+    left = iter(range(times))
+    return lambda step: isinstance(step.action, Start) and next(left, None) is not None
+
+
+def test_a_network_whose_dnsmasq_is_slow_to_end_is_started_once_the_address_is_free() -> None:
+    wire = running()
+    wire.refuses, wire.refusal = holding(times=2), "failed to create listening socket: Address already in use"
+    _, start, _ = started(wire).perform(restart(), Notes(), keep_going=False)
+    assert start.outcome is Outcome.DONE
+
+
+def test_a_network_that_cannot_start_for_another_reason_is_tried_once() -> None:
+    wire = running()
+    wire.refuses = holding(times=1)
+    _, start, _ = started(wire).perform(restart(), Notes(), keep_going=False)
+    assert start.outcome is Outcome.FAILED
+
+
 # -- others
 
 

@@ -59,13 +59,14 @@ class Killed(BaseException):
 class Wire:
     """What stands for `host.Connection`.
 
-    `faults` are by the number of the call. `refuses` says which steps libvirt can't do, `ignores` which ones it takes
-    and doesn't do. `hook` is called before each step with its number.
+    `faults` are by the number of the call. `refuses` says which steps libvirt can't do, `refusal` what it says then,
+    `ignores` which ones it takes and doesn't do. `hook` is called before each step with its number.
     """
 
     simulator: Simulator
     faults: dict[int, Fault] = field(default_factory=dict[int, Fault])
     refuses: Callable[[Step], bool] = lambda _: False
+    refusal: str = "libvirt can't"
     ignores: Callable[[Step], bool] = lambda _: False
     hook: Callable[[int], None] = lambda _: None
     calls: int = 0
@@ -114,7 +115,7 @@ class Wire:
 
     def _perform(self, step: Step) -> str:
         if self.refuses(step):
-            raise LibvirtFailed(str(step), "libvirt can't", 1)
+            raise LibvirtFailed(str(step), self.refusal, 1)
         if not self.ignores(step):
             try:
                 self.simulator.perform(step)
