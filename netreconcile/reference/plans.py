@@ -11,6 +11,7 @@ from netreconcile.binding import Section
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.drift import Cause
 from netreconcile.networkplan import Verb
+from netreconcile.reference.findings import below_properties, finding_properties
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, maybe, one, text, texts, truth, words
 
 
@@ -21,15 +22,28 @@ def plan_schema() -> Schema:
         "title": "netreconcile plan or report",
         "description": "What `plan`, `drift`, `apply`, `destroy` and `rollback` print with `-o json`: a plan, and after"
         " its execution (only then `verified` is there) the results too. And what `plan --out` saves: a plan, and for"
-        " what it was made (only there `plan` is).",
+        " what it was made (only there `plan` is). `drift` adds what is below libvirt (only there `below` is).",
         "if": {"required": ["verified"]},
         "then": mapping({**_plan(), **_report()}),
         "else": {
             "if": {"required": ["plan"]},
             "then": mapping(_saved()),
-            "else": {"$ref": "#/definitions/plan"},
+            "else": {
+                "if": {"required": ["below"]},
+                "then": mapping({**_plan(), **below_properties()}),
+                "else": {"$ref": "#/definitions/plan"},
+            },
         },
-        "definitions": plan_definitions(),
+        "definitions": {**plan_definitions(), "finding": mapping(finding_properties())},
+    }
+
+
+def plan_or_report() -> Schema:
+    """Return the schema of a plan, or of one that was carried out."""
+    return {
+        "if": {"required": ["verified"]},
+        "then": mapping({**_plan(), **_report()}),
+        "else": {"$ref": "#/definitions/plan"},
     }
 
 

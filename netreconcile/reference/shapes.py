@@ -31,6 +31,11 @@ def truth(description: str) -> Schema:
     return {"type": "boolean", "description": description}
 
 
+def count(description: str) -> Schema:
+    """Return the schema of a number of things."""
+    return {"type": "integer", "minimum": 0, "description": description}
+
+
 def digest(description: str) -> Schema:
     """Return the schema of a fingerprint."""
     return {**text(description), "pattern": "^[0-9a-f]{20}$"}

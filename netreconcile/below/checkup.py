@@ -1,0 +1,282 @@
+"""Whether a host is fit for networks before any is made, and what exactly makes it fit. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+from netreconcile.checks import dnsmasq
+from netreconcile.checks.addresses import Interface, interface
+from netreconcile.kernel.firewall import Packet, dropped
+from netreconcile.kernel.state import KernelState, Unread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from netreconcile.kernel.ruleset import Ruleset
+    from netreconcile.kernel.state import Subnet
+    from netreconcile.model import Network
+
+HEARS_ROUTERS = 2
+"""The value of accept_ra with which a host that forwards hears routers all the same (ip-sysctl.rst)."""
+USUAL = ("virbr0",)
+SPARE_INSTANCES = 20
+"""So many inotify instances other programs of root may need."""
+UNMANAGED = "/etc/NetworkManager/conf.d/90-libvirt.conf"
+MOST_TRIED = 4096
+POOLS = {4: ("192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8"), 6: ("fd00:6e72::/32",)}
+"""Where free subnets are looked for; private ones (RFC 1918, RFC 4193)."""
+
+
+class Mark(StrEnum):
+    """How something is: as networks need it, worth knowing, or in their way."""
+
+    OK = "ok"
+    NOTE = "note"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was seen, and what exactly helps, or nothing."""
+
+    code: str
+    mark: Mark
+    seen: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What of the host matters beside its kernel state.
+
+    `running` are the names of processes; `accept_ra` is by link; `everywhere` are protocols with somebody at port 53 of
+    all addresses; `zone` is whether firewalld knows libvirt's zone; `unmanaged` are patterns of links that
+    NetworkManager is told to leave alone, `profiles` those for which it has a profile.
+    """
+
+    running: frozenset[str] = frozenset()
+    accept_ra: Mapping[str, int] = field(default_factory=dict)
+    everywhere: tuple[str, ...] = ()
+    zone: bool = False
+    unmanaged: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    instances: int | None = None
+
+
+def checkup(
+    state: KernelState, around: Surroundings, wanted: Mapping[str, Network], there: Mapping[str, Network]
+) -> Iterator[Check]:
+    """Yield what was found of the host: `wanted` are networks of a file, if any, `there` those that libvirt has."""
+    yield from _subnets(state, wanted, there)
+    yield from _devices(state, wanted)
+    yield from _routers(state, around, wanted)
+    yield from _forward(state, around, wanted)
+    yield from _firewalld(around)
+    yield from _network_manager(around, _bridges({**there, **wanted}))
+    yield from _names(around, wanted, there)
+    yield from _watches(around, wanted)
+
+
+def _subnets(state: KernelState, wanted: Mapping[str, Network], there: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield what else on the host has part of a subnet of the file."""
+    own = set(_bridges({**there, **wanted}))
+    links = () if isinstance(state.links, Unread) else state.links
+    routes = () if isinstance(state.routes, Unread) else state.routes
+    taken: list[tuple[Subnet, str]] = [
+        (address.interface.network, f"on {link.name}")
+        for link in links
+        for address in link.addresses
+        if link.name not in own and not address.link_local
+    ]
+    taken += [
+        (route.to, f"routed through {route.via or route.device}")
+        for route in routes
+        if route.to.prefixlen and route.protocol != "kernel" and route.device not in own
+    ]
+    mine = [(name, found) for name, network in wanted.items() for found in map(interface, network.ips) if found]
+    used = [subnet for subnet, _ in taken] + [found.network for _, found in mine]
+    collides = False
+    for name, found in mine:
+        for subnet, where in taken:
+            if _overlap(subnet, found.network):
+                collides = True
+                free = _free(found, used)
+                remedy = f"give {name} a subnet that is free here, such as {free}" if free else "use another subnet"
+                seen = f"subnet {found.network} of {name} is also {where} ({subnet})"
+                yield Check("subnet-collides", Mark.FAIL, seen, remedy)
+    if mine and not collides:
+        yield Check("subnet-collides", Mark.OK, f"the subnets of the file are free here: {len(mine)}")
+
+
+def _free(own: Interface, used: Iterable[Subnet]) -> str:
+    """Return the first host address of a free subnet of the same size; nothing where there is none."""
+    used = tuple(used)
+    for text in POOLS[own.version]:
+        pool: Subnet = ipaddress.ip_network(text)
+        if pool.prefixlen > own.network.prefixlen:
+            continue
+        every = cast("Iterator[Subnet]", pool.subnets(new_prefix=own.network.prefixlen))
+        for subnet in islice(every, MOST_TRIED):
+            if not any(_overlap(subnet, other) for other in used):
+                return f"{subnet.network_address + 1}/{subnet.prefixlen}"
+    return ""
+
+
+def _overlap(one: Subnet, other: Subnet) -> bool:
+    return one.version == other.version and one.overlaps(other)
+
+
+def _bridges(networks: Mapping[str, Network]) -> tuple[str, ...]:
+    """Return the bridges that libvirt makes."""
+    return tuple(
+        dict.fromkeys(
+            network.bridge.name for network in networks.values() if network.own_bridge and network.bridge.name
+        )
+    )
+
+
+def _devices(state: KernelState, wanted: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield the bridges and NICs of the host that the file names, and whether they are there."""
+    for name, network in wanted.items():
+        forward = network.forward
+        bridge = () if network.own_bridge or network.pool or not network.bridge.name else (network.bridge.name,)
+        nics = (*forward.interfaces, *((forward.pf,) if forward.pf else ()))
+        for device in (*bridge, *nics):
+            link = state.link(device)
+            if link is not None and link.up:
+                yield Check("host-device", Mark.OK, f"{device} of {name} is there, and up")
+            elif link is not None:
+                yield Check("host-device", Mark.FAIL, f"{device} of {name} is down", f"sudo ip link set {device} up")
+            else:
+                make = f"sudo ip link add {device} type bridge, and make it permanent in the host's own configuration"
+                remedy = make if device in bridge else "correct its name: `ip link` lists what there is"
+                yield Check("host-device", Mark.FAIL, f"{name} needs {device}, which isn't there", remedy)
+
+
+def _routers(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield whether the host would stop to hear the routers that it has its IPv6 routes from, once it forwards IPv6.
+
+    libvirt refuses networks with IPv6 then (virNetDevIPCheckIPv6Forwarding in virnetdevip.c).
+    """
+    routes = () if isinstance(state.routes, Unread) else state.routes
+    told = sorted({route.device for route in routes if route.protocol == "ra" and route.device})
+    deaf = [device for device in told if around.accept_ra.get(device, HEARS_ROUTERS) != HEARS_ROUTERS]
+    six = any(
+        network.mode in ("nat", "route", "open") and ":" in ip.address
+        for network in wanted.values()
+        for ip in network.ips
+    )
+    for device in deaf:
+        setting = f"net.ipv6.conf.{device}.accept_ra"
+        yield Check(
+            "accept-ra",
+            Mark.FAIL if six else Mark.NOTE,
+            f"{setting} = {around.accept_ra[device]}: libvirt refuses IPv6 networks with a way out, as forwarding would"
+            f" cost the host its own IPv6 routes through {device}",
+            f"echo '{setting} = 2' | sudo tee /etc/sysctl.d/90-accept-ra.conf && sudo sysctl -p"
+            " /etc/sysctl.d/90-accept-ra.conf",
+        )
+    if told and not deaf:
+        yield Check("accept-ra", Mark.OK, f"accept_ra = 2 on {', '.join(told)}: forwarding IPv6 costs no route")
+
+
+def _forward(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield whether the host's own rules drop what libvirt's don't accept first.
+
+    In iptables libvirt's rules stand before others. It makes none for `open`; packets between ports of a public bridge
+    come by where br_netfilter is on; and what a table of libvirt's own accepts (nftables) another one may still drop.
+    """
+    if isinstance(state.rules, Unread):
+        yield Check("forward", Mark.NOTE, f"the firewall's rules can't be read: {state.rules.why}")
+        return
+    chain = dropped(state.rules, Packet("forward", "ip", "virbr0", "eth0", "192.168.122.2"))
+    if chain is None:  # that depends on more than is known; what reaches the end of the chain is dropped
+        chain = next(_dropping(state.rules), "")
+    if not chain:
+        yield Check("forward", Mark.OK, "the host's own firewall lets forwarded packets pass")
+        return
+    own_table = any(key[1] == "libvirt_network" for key in state.rules.chains)
+    hit = [
+        name
+        for name, network in wanted.items()
+        if network.mode == "open"
+        or (own_table and network.mode in ("nat", "route"))
+        or (network.mode == "bridge" and not network.pool and state.settings.filtered4)
+    ]
+    docker = "dockerd" in around.running or any(key[2] == "DOCKER-USER" for key in state.rules.chains)
+    chain_of_rules = "DOCKER-USER" if docker else "FORWARD"
+    bridges = [wanted[name].bridge.name or "BRIDGE" for name in hit] or ["BRIDGE"]
+    remedy = "; ".join(
+        f"sudo iptables -I {chain_of_rules} -{way} {bridge} -j ACCEPT" for bridge in bridges for way in "io"
+    )
+    who = f", which cuts off {', '.join(hit)}" if hit else ": networks of mode `open` need rules of yours"
+    seen = f"{chain} drops forwarded packets{' (Docker)' if docker else ''}{who}"
+    yield Check("forward", Mark.FAIL if hit else Mark.NOTE, seen, remedy)
+
+
+def _dropping(rules: Ruleset) -> Iterator[str]:
+    for (family, table, name), chain in rules.chains.items():
+        if chain.hook == "forward" and chain.policy == "drop" and family in ("ip", "inet"):
+            yield f"chain {name} of table {family} {table} (policy drop)"
+
+
+def _firewalld(around: Surroundings) -> Iterator[Check]:
+    if "firewalld" not in around.running:
+        return
+    if around.zone:
+        yield Check("firewalld", Mark.OK, "firewalld runs, and has libvirt's zone")
+    else:
+        remedy = "sudo apt-get install libvirt-daemon-system && sudo firewall-cmd --reload"
+        seen = "firewalld runs and has no zone `libvirt`: libvirt can't put its bridges there, and guests get no DHCP"
+        yield Check("firewalld", Mark.FAIL, seen, remedy)
+
+
+def _network_manager(around: Surroundings, bridges: tuple[str, ...]) -> Iterator[Check]:
+    if "NetworkManager" not in around.running:
+        return
+    code, bridges = "network-manager", bridges or USUAL
+    for bridge in bridges:
+        if bridge in around.profiles:
+            remedy = f"sudo nmcli connection delete {bridge}"
+            yield Check(code, Mark.FAIL, f"NetworkManager has a profile of its own for {bridge}", remedy)
+    managed = [bridge for bridge in bridges if not any(fnmatchcase(bridge, each) for each in around.unmanaged)]
+    if managed:
+        names = ";".join(f"interface-name:{name}" for name in (*managed, "vnet*"))
+        text = rf"printf '[keyfile]\nunmanaged-devices+={names}\n' | sudo tee {UNMANAGED}"
+        remedy = f"{text} && sudo systemctl reload NetworkManager"
+        yield Check(code, Mark.NOTE, f"NetworkManager runs, and isn't told to leave {', '.join(managed)} alone", remedy)
+    else:
+        yield Check(code, Mark.OK, "NetworkManager leaves libvirt's bridges alone")
+
+
+def _names(around: Surroundings, wanted: Mapping[str, Network], there: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield whether another DNS server is in the way of libvirt's, which each listen at an address of their own."""
+    if around.everywhere:
+        listed = " and ".join(around.everywhere)
+        serves = any(map(dnsmasq.runs, (wanted or there).values()))
+        yield Check(
+            "dns-port",
+            Mark.FAIL if serves else Mark.NOTE,
+            f"another DNS server listens at port 53 ({listed}) of all addresses: no network with DNS starts",
+            "`sudo ss -lntup sport = :53` names it; let it listen at addresses of its own"
+            " (dnsmasq: bind-dynamic; unbound, bind: their `interface`, `listen-on`)",
+        )
+
+
+def _watches(around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
+    """Yield whether as many dnsmasq can run as the file needs: each takes an inotify instance of its user."""
+    need = sum(map(dnsmasq.runs, wanted.values())) + SPARE_INSTANCES
+    if wanted and around.instances is not None and around.instances < need:
+        setting = "fs.inotify.max_user_instances"
+        yield Check(
+            "inotify",
+            Mark.FAIL,
+            f"{setting} = {around.instances}: too few for {need - SPARE_INSTANCES} dnsmasq",
+            f"echo '{setting} = {2 * need}' | sudo tee /etc/sysctl.d/90-inotify.conf && sudo sysctl -p"
+            " /etc/sysctl.d/90-inotify.conf",
+        )

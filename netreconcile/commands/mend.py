@@ -1,0 +1,123 @@
+"""Carries out on this host what mends findings below libvirt, one after the other, and looks whether it helped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netreconcile.below.remedy import Call, Renew, Reread, Run, Serve, Set, sentence, steps
+from netreconcile.commands.below import look_once
+from netreconcile.errors import ConnectionLost, LibvirtFailed
+from netreconcile.kernel.read import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netreconcile.below.finding import Finding
+    from netreconcile.below.remedy import Action
+    from netreconcile.commands.below import Below
+    from netreconcile.host import Connection
+    from netreconcile.observed import Host
+    from netreconcile.verify.target import Target
+
+log = logging.getLogger(__name__)
+
+SETTINGS = Path("/proc/sys")
+PATIENCE = 10.0
+"""Seconds that a program may take, and that what was done may need to be seen."""
+_POLL = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """A finding and what became of it; `message` says what failed, or is empty. Nothing was done `by_hand`."""
+
+    finding: Finding
+    done: bool
+    message: str = ""
+
+
+def mend(
+    connection: Connection, findings: Sequence[Finding], watch: Callable[[Finding, Action], None]
+) -> dict[tuple[str, str, str], str]:
+    """Do what mends the findings, each action once; return what failed, by finding. Raises ConnectionLost."""
+    failures: dict[tuple[str, str, str], str] = {}
+    done: set[tuple[str, Action]] = set()
+    for finding in findings:
+        for action in finding.remedy.actions:
+            where = finding.network if isinstance(action, Call) else ""
+            if (where, action) in done:
+                continue
+            done.add((where, action))
+            watch(finding, action)
+            log.info("%s", sentence(action))
+            try:
+                _perform(connection, finding.network, action)
+            except (LibvirtFailed, OSError, subprocess.SubprocessError) as error:
+                if isinstance(error, ConnectionLost):
+                    raise
+                failures[finding.key] = str(error)
+                break
+    return failures
+
+
+def judged(
+    findings: Sequence[Finding], failures: dict[tuple[str, str, str], str], targets: Sequence[Target], host: Host
+) -> tuple[tuple[Mended, ...], Below]:
+    """Return what became of the findings, and what is below now; what was done gets some time to be seen."""
+    end = time.monotonic() + PATIENCE
+    expected = {finding.key for finding in findings if finding.key not in failures}
+    while True:
+        below = look_once(targets, host)
+        left = {finding.key: finding for finding in below.findings}
+        if not expected & left.keys() or time.monotonic() > end:
+            break
+        time.sleep(_POLL)
+    mended = tuple(
+        Mended(finding, finding.key not in left, failures.get(finding.key, _still(left.get(finding.key))))
+        for finding in findings
+    )
+    return mended, below
+
+
+def _still(finding: Finding | None) -> str:
+    return f"it was done, and there is still {finding.seen}" if finding else ""
+
+
+def _perform(connection: Connection, network: str, action: Action) -> None:
+    """The action is done. Raises LibvirtFailed, OSError, SubprocessError."""
+    match action:
+        case Run(words):
+            _run(words)
+        case Set(name, value):
+            (SETTINGS / name).write_text(value, encoding="ascii")
+        case Renew():
+            for step in steps(network, action):
+                try:
+                    connection.perform(step)
+                except ConnectionLost:
+                    raise
+                except LibvirtFailed as error:
+                    # It is refused, and the rules are there all the same; whether they are is looked at later.
+                    log.debug("as was to be expected: %s", error)
+        case Serve() | Reread():
+            for step in steps(network, action):
+                connection.perform(step)
+        case _:
+            raise AssertionError(f"not to be done here: {action}")
+
+
+def _run(words: tuple[str, ...]) -> None:
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", "LC_ALL": "C"}
+    ran = subprocess.run(  # noqa: S603 -- the words are those of `below.cures`, names of links among them
+        words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
+    )
+    if ran.returncode:
+        said = ran.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise OSError(0, f"`{shlex.join(words)}` failed: {said or f'exit code {ran.returncode}'}")

@@ -1,0 +1,121 @@
+"""Hosts that aren't fit for networks, as values: what is told, and the exact fix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_interface, ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from netreconcile.below.checkup import Check, Mark, Surroundings, checkup
+from netreconcile.kernel.state import Address, Link, Route, Unread
+from tests.unit.examples import network
+from tests.unit.test_beneath import STATE, UPLINK
+from tests.unit.test_kernel_rules import saved
+
+if TYPE_CHECKING:
+    from netreconcile.kernel.state import KernelState
+    from netreconcile.model import Network
+
+AROUND = Surroundings()
+NAT = network(ips=[{"address": "192.168.0.1/24"}])
+TOLD = Route(ip_network("::/0"), "eth0", "fe80::1", protocol="ra")
+
+
+def checks(state: KernelState = STATE, around: Surroundings = AROUND, **wanted: Network) -> dict[str, Check]:
+    """Return what was found, by code, the worst of each."""
+    found = sorted(checkup(state, around, wanted, {}), key=lambda check: list(Mark).index(check.mark))
+    return {check.code: check for check in found}
+
+
+def test_a_fit_host_is_told_so() -> None:
+    found = checks(net=NAT)
+    assert {check.mark for check in found.values()} == {Mark.OK}
+    assert not any(check.remedy for check in found.values())
+
+
+@pytest.mark.parametrize(
+    ("state", "where"),
+    [
+        (
+            replace(STATE, links=(UPLINK, Link("lan0", addresses=(Address(ip_interface("192.168.0.9/16")),)))),
+            "on lan0 (192.168.0.0/16)",
+        ),
+        (
+            replace(STATE, routes=(Route(ip_network("192.168.0.128/25"), "eth0", "203.0.113.1"),)),
+            "routed through 203.0.113.1 (192.168.0.128/25)",
+        ),
+    ],
+)
+def test_a_subnet_that_is_taken_is_told_with_a_free_one(state: KernelState, where: str) -> None:
+    check = checks(state, net=NAT, other=network(ips=[{"address": "192.168.1.1/24"}]))["subnet-collides"]
+    assert (check.mark, where in check.seen) == (Mark.FAIL, True)
+    free = "172.16.0.1/24" if "lan0" in where else "192.168.2.1/24"
+    assert check.remedy.endswith(f"such as {free}")
+
+
+def test_the_networks_own_bridge_does_not_collide_with_it() -> None:
+    own = Link("br1", kind="bridge", addresses=(Address(ip_interface("192.168.0.1/24")),))
+    assert checks(replace(STATE, links=(UPLINK, own)), net=NAT)["subnet-collides"].mark is Mark.OK
+
+
+def test_devices_of_the_host_that_the_file_names_must_be_there() -> None:
+    lan = network(mode="bridge", bridge={"name": "br0"}, ips=[])
+    assert "ip link add br0 type bridge" in checks(net=lan)["host-device"].remedy
+    down = replace(STATE, links=(UPLINK, Link("br0", kind="bridge")))
+    assert checks(down, net=lan)["host-device"].remedy == "sudo ip link set br0 up"
+    up = replace(STATE, links=(UPLINK, Link("br0", kind="bridge", up=True)))
+    assert checks(up, net=lan)["host-device"].mark is Mark.OK
+
+
+def test_routers_that_would_not_be_heard_any_more_are_in_the_way_of_ipv6_only() -> None:
+    state = replace(STATE, routes=(TOLD,))
+    deaf = Surroundings(accept_ra={"eth0": 1})
+    six = network(ips=[{"address": "fd00::1/64"}], mode="route")
+    assert checks(state, deaf, net=NAT)["accept-ra"].mark is Mark.NOTE
+    check = checks(state, deaf, net=six)["accept-ra"]
+    assert check.mark is Mark.FAIL
+    assert "net.ipv6.conf.eth0.accept_ra = 2" in check.remedy
+    assert checks(state, Surroundings(accept_ra={"eth0": 2}), net=six)["accept-ra"].mark is Mark.OK
+
+
+def test_dockers_drop_is_in_the_way_of_what_libvirt_makes_no_rules_for() -> None:
+    state = replace(STATE, rules=saved("-A FORWARD -m set --match-set docker-ext dst -j ACCEPT", policy="DROP"))
+    around = Surroundings(running=frozenset({"dockerd"}))
+    assert checks(state, around, net=NAT)["forward"].mark is Mark.NOTE
+    check = checks(state, around, net=NAT, free=network(mode="open", bridge={"name": "br7"}))["forward"]
+    assert check.mark is Mark.FAIL
+    assert "(Docker), which cuts off free" in check.seen
+    assert check.remedy == (
+        "sudo iptables -I DOCKER-USER -i br7 -j ACCEPT; sudo iptables -I DOCKER-USER -o br7 -j ACCEPT"
+    )
+    assert checks(replace(STATE, rules=Unread("no nft")))["forward"].mark is Mark.NOTE
+
+
+def test_firewalld_needs_libvirts_zone() -> None:
+    runs = Surroundings(running=frozenset({"firewalld"}))
+    assert checks(around=runs)["firewalld"].mark is Mark.FAIL
+    assert checks(around=replace(runs, zone=True))["firewalld"].mark is Mark.OK
+
+
+def test_network_manager_is_told_to_leave_bridges_alone() -> None:
+    runs = Surroundings(running=frozenset({"NetworkManager"}))
+    check = checks(around=runs, net=NAT)["network-manager"]
+    assert check.mark is Mark.NOTE
+    assert "unmanaged-devices+=interface-name:br1;interface-name:vnet*" in check.remedy
+    assert checks(around=replace(runs, unmanaged=("br*",)), net=NAT)["network-manager"].mark is Mark.OK
+    check = checks(around=replace(runs, profiles=("br1",)), net=NAT)["network-manager"]
+    assert (check.mark, check.remedy) == (Mark.FAIL, "sudo nmcli connection delete br1")
+
+
+def test_another_dns_server_everywhere_is_in_the_way_of_networks_with_dns() -> None:
+    taken = Surroundings(everywhere=("UDP",))
+    assert checks(around=taken, net=NAT)["dns-port"].mark is Mark.FAIL
+    assert checks(around=taken, net=network(dns={"enable": False}))["dns-port"].mark is Mark.NOTE
+
+
+def test_as_many_dnsmasq_must_be_able_to_run_as_the_file_needs() -> None:
+    check = checks(around=Surroundings(instances=20), net=NAT)["inotify"]
+    assert "fs.inotify.max_user_instances = 42" in check.remedy
+    assert "inotify" not in checks(around=Surroundings(instances=128), net=NAT)
