@@ -93,6 +93,12 @@ class InvalidTopology(NetreconcileError):
         return "\n".join(str(problem) for problem in self.problems)
 
 
+class InvalidState(NetreconcileError):
+    """The file is no exported state of a host."""
+
+    exit_code = 65
+
+
 class Refused(NetreconcileError):
     """The plan is understood and not carried out: it lacks consent, or a rule forbids it."""
 
@@ -122,6 +128,10 @@ class Busy(NetreconcileError):
 
 class JournalFailed(NetreconcileError):
     """The journal can't be read, or can't be written where others could not interfere."""
+
+
+class ProbeFailed(NetreconcileError):
+    """A network can't be looked at from a guest's side: a right, a program or something of the kernel's is missing."""
 
 
 class Unfinished(NetreconcileError):

@@ -29,7 +29,8 @@ VARIABLE = "NETRECONCILE_STATE"
 ROOTS = Path("/var/lib/netreconcile")
 """Where root keeps it."""
 
-_LOCK = "lock"
+LOCK = "lock"
+"""The lock of the one who may change the host."""
 _OPEN = os.O_NOFOLLOW | os.O_CLOEXEC
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _POLL = 0.1
@@ -78,8 +79,8 @@ class Folder:
         lines = tail.decode(errors="replace").split("\n")
         return lines[-2] if len(lines) > _WHOLE else ""
 
-    def create(self, name: str, text: str) -> None:
-        """The new file is on disk, whole, or not there. Raises JournalFailed."""
+    def create(self, name: str, text: str, *, durable: bool = True) -> None:
+        """The new file is there, if durable on disk, whole, or not there. Raises JournalFailed."""
         passing = f".{name}"
         with self._opened() as folder:
             with suppress(FileNotFoundError):
@@ -87,11 +88,13 @@ class Folder:
             descriptor = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600, dir_fd=folder)
             try:
                 _write(descriptor, text)
-                os.fsync(descriptor)
+                if durable:
+                    os.fsync(descriptor)
             finally:
                 os.close(descriptor)
             os.rename(passing, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+            if durable:
+                os.fsync(folder)
 
     def append(self, name: str, text: str, *, durable: bool) -> None:
         """The text is at the end of the file; if durable, on disk. Raises JournalFailed."""
@@ -120,14 +123,16 @@ class Folder:
             os.unlink(name, dir_fd=folder)
 
     @contextmanager
-    def locked(self, timeout: float, purpose: str, waiting: Callable[[str], None]) -> Generator[None]:
+    def locked(
+        self, timeout: float, purpose: str, waiting: Callable[[str], None], *, lock: str = LOCK
+    ) -> Generator[None]:
         """Hold the host's lock while the context lasts; the folder is there. `waiting` is told once who holds it.
 
         Raises Busy when somebody else still has it after so many seconds, JournalFailed.
         """
         self._make()
         with self._opened() as folder:
-            descriptor = os.open(_LOCK, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
         try:
             with self._explained():
                 _lock(descriptor, timeout, waiting)

@@ -111,6 +111,10 @@ def needs(purpose: str) -> Iterator[Need]:
     yield program("ping", "iputils-ping", "iputils", "iputils", "iputils")
     yield program("udhcpc", "udhcpc", "busybox", "busybox", "busybox")
     yield program("ps", "procps", "procps-ng", "procps-ng", "procps")
+    chromium = ("chromium", "chromium-browser")
+    yield Need("chromium", lambda: any(map(shutil.which, chromium)), "chromium", "chromium", "chromium", "chromium")
+    yield program("chromedriver", "chromium-driver", "chromedriver", "chromium", "chromedriver")
+    yield program("systemd-analyze", "systemd", "systemd", "systemd", "systemd")
     if platform.machine() == "x86_64":
         yield program("qemu-system-x86_64", "qemu-system-x86", "qemu-system-x86-core", "qemu-system-x86", "qemu-x86")
 

@@ -84,6 +84,13 @@ class Ran:
         schema("history").validate(document)
         return document
 
+    @property
+    def verification(self) -> Any:
+        """Return the verdicts on standard output, after a look whether they are as their schema says."""
+        document = self.json
+        schema("verification").validate(document)
+        return document
+
 
 @cache
 def schema(name: str) -> jsonschema.Draft7Validator:

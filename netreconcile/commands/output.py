@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from netreconcile.spelling import printable
+from netreconcile import logs
+from netreconcile.logs import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,13 +40,12 @@ def show_json(document: dict[str, Any]) -> None:
     print(text)
 
 
-def tell(text: str) -> None:
+def tell(text: str, level: Level = Level.INFO) -> None:
     """Print lines that are no data; what could drive a terminal is escaped."""
-    for line in text.split("\n"):
-        print(printable(line), file=sys.stderr)
+    logs.tell(text, level)
 
 
 def warn(problems: Iterable[Problem]) -> None:
     """Print warnings about the topology."""
     for problem in problems:
-        tell(str(problem))
+        tell(str(problem), Level.WARNING)

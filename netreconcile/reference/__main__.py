@@ -8,11 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from netreconcile.reference.checkups import checkup_schema
 from netreconcile.reference.history import history_schema
 from netreconcile.reference.operators import operator_policy_schema
 from netreconcile.reference.page import reference_page
 from netreconcile.reference.plans import plan_schema
+from netreconcile.reference.rehearsals import rehearsal_schema
+from netreconcile.reference.repairs import repair_schema
+from netreconcile.reference.states import state_schema
+from netreconcile.reference.statuses import status_schema
 from netreconcile.reference.topology import topology_schema
+from netreconcile.reference.verifications import verification_schema
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,8 +28,14 @@ def generated() -> dict[str, str]:
     return {
         "schemas/topology.schema.json": _json(topology_schema()),
         "schemas/plan.schema.json": _json(plan_schema()),
+        "schemas/doctor.schema.json": _json(checkup_schema()),
         "schemas/history.schema.json": _json(history_schema()),
+        "schemas/rehearsal.schema.json": _json(rehearsal_schema()),
+        "schemas/repair.schema.json": _json(repair_schema()),
+        "schemas/state.schema.json": _json(state_schema()),
         "schemas/operator-policy.schema.json": _json(operator_policy_schema()),
+        "schemas/status.schema.json": _json(status_schema()),
+        "schemas/verification.schema.json": _json(verification_schema()),
         "docs/reference.md": reference_page(),
     }
 

@@ -24,6 +24,7 @@ CORE = (
     "unmodelled",
     "diff",
     "fill",
+    "definitions",
     "observed",
     "allowance",
     "actions",
@@ -38,8 +39,24 @@ CORE = (
     "restore",
 )
 """The pure core, each module above those before it."""
+LOOKING = frozenset(
+    {
+        *("kernel.here", "kernel.read", "kernel.trace"),
+        *("verify.verify", "verify.glance", "verify.visit", "verify.lan", "verify.talk", "verify.resolver"),
+        *("verify.namespace", "verify.guest", "verify.errands", "verify.exchange", "verify.neighbours"),
+        *("verify.sniffer", "verify.farend", "verify.releaser", "verify.address"),
+    }
+)
+"""What looks at the machine of the rooms that verify networks; the rest of them is pure."""
+SPELLING = {f"socket.{each}" for each in ("AF_INET", "AF_INET6", "inet_aton", "inet_ntoa", "inet_ntop", "inet_pton")}
+"""What of `socket` only turns addresses into bytes and back."""
+PRINTED = ("document", "render")
+"""How plans and reports are worded; the reports of verifications and findings share it."""
 SHELL = frozenset(
-    {"libvirt", "libvirt_qemu", "yaml", "argparse", "rich", "logging", "subprocess", "socket", "os", "sys"}
+    {
+        *("libvirt", "libvirt_qemu", "yaml", "argparse", "rich", "logging"),
+        *("subprocess", "socket", "select", "dns", "ctypes", "threading", "time", "os", "sys"),
+    }
 )
 COMMAND_LINE = ("cli", "__main__", "commands", "lab.command", "reference.__main__")
 
@@ -82,6 +99,42 @@ def test_the_core_is_pure(path: Path) -> None:
     assert rooms <= {*CORE, "checks"}
 
 
+def judges(module: str) -> bool:
+    return module.startswith(("kernel", "verify", "below")) and module not in LOOKING
+
+
+def test_every_module_that_looks_at_the_machine_is_there() -> None:
+    assert set(map(name, MODULES)) >= LOOKING
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if judges(name(path))], ids=name)
+def test_what_judges_networks_is_pure(path: Path) -> None:
+    calls = {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    translates = {call for call in calls if call.startswith("socket.")} <= SPELLING
+    assert {found.split(".")[0] for found in imports(path)} & SHELL <= ({"socket"} if translates else set())
+    rooms = {found.split(".")[0] for found in own(path) if not judges(found)}
+    assert rooms <= {*CORE, "checks", *(PRINTED if name(path).endswith((".report", ".overview")) else ())}
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if name(path).startswith(("graph", "reports"))], ids=name)
+def test_pictures_and_reports_are_pure(path: Path) -> None:
+    assert {found.split(".")[0] for found in imports(path)} & SHELL == set()
+    rooms = {found.split(".")[0] for found in own(path)}
+    assert rooms <= {*CORE, *PRINTED, "graph", "reports", "below"}
+
+
+def test_only_commands_and_rehearsals_use_what_looks_at_the_machine() -> None:
+    users = {name(path).split(".")[0] for path in MODULES if own(path) & LOOKING}
+    assert users <= {"kernel", "verify", "rehearse", "commands"}
+
+
+@pytest.mark.parametrize("module", ["copy", "outcome", "report"])
+def test_what_a_rehearsal_is_made_of_and_comes_to_is_pure(module: str) -> None:
+    path = PACKAGE / "rehearse" / f"{module}.py"
+    assert {found.split(".")[0] for found in imports(path)} & SHELL == set()
+    assert own(path) & LOOKING == set()
+
+
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_is_a_ladder(module: str) -> None:
     below = set(CORE[: CORE.index(module)])
@@ -95,7 +148,7 @@ def test_only_one_module_and_the_lab_import_libvirt() -> None:
 
 def test_only_loader_and_dump_know_yaml() -> None:
     users = {name(path) for path in MODULES if "yaml" in imports(path)}
-    assert users <= {"compose", "syntax", "dump", "reference.page"}
+    assert users <= {"compose", "syntax", "dump", "layout", "reference.page"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name)

@@ -95,7 +95,7 @@ def test_reading_commands_cannot_write(host: LabHost, command: str, output: str)
     host.run(command, *file, *([] if command == "import" else ["-o", output]))
     assert host.writes() == []
     opened = re.findall(r" virConnectOpenAuth:\d+ : .* flags=(\w+)", host.log())
-    assert opened == ["0x1"], "libvirt itself refuses to write for a connection that is read-only (VIR_CONNECT_RO)"
+    assert set(opened) == {"0x1"}, "libvirt itself refuses to write for a connection that is read-only (VIR_CONNECT_RO)"
 
 
 def test_a_read_only_connection_refuses_every_step(host: LabHost) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 import yaml
 
 from netreconcile import cli
-
-if TYPE_CHECKING:
-    from tests.conftest import LabHost
+from netreconcile.lab import Lab
+from tests.conftest import LabHost
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -46,6 +48,29 @@ def test_the_first_plan_is_the_one_that_is_printed(host: LabHost, tmp_path: Path
     assert re.fullmatch("fingerprint [0-9a-f]{20}", last), "libvirt chooses the UUID, which is part of it"
     assert re.fullmatch("fingerprint [0-9a-f]{20}", fingerprint)
     assert host.run("apply", str(topology)).code == 0
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_verify_tells_is_what_is_printed(tmp_path: Path) -> None:
+    topology = tmp_path / "readme.yaml"
+    topology.write_text(block("yaml"))
+    command, _, shown = block("console", "$ sudo netreconcile verify").partition("\n")
+    arguments = command.replace("topology.yaml", str(topology)).split()[3:]
+    package = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with Lab() as damaged:
+        host = LabHost(damaged, tmp_path)
+        assert host.run("apply", str(topology)).code == 0
+        damaged.run("iptables", "-t", "nat", "-F", check=True)
+        ran = damaged.run(sys.executable, "-m", "netreconcile", *arguments, env=package, capture_output=True)
+        host.connection.close()
+    assert ran.returncode == 2, ran.stderr
+    assert chosen_by_the_host(ran.stderr + ran.stdout) == chosen_by_the_host(shown)
+
+
+def chosen_by_the_host(text: str) -> str:
+    """Return the text without the names and numbers that are others on each host."""
+    chosen = r"virbr\d+|52:54:00:(?!00)[0-9a-f:]{8}|process \d+|\d+\.\d s"
+    return re.sub(chosen, lambda found: re.sub(r"[0-9a-f]+", "0", found[0]), text)
 
 
 def test_every_command_is_in_the_readme() -> None:

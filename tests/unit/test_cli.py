@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 COMMANDS = (
-    *("validate", "plan", "apply", "drift", "destroy", "history", "rollback", "confirm"),
-    *("import", "render", "show", "schema", "lab"),
+    *("validate", "fmt", "plan", "apply", "drift", "status", "repair", "doctor", "verify", "rehearse"),
+    *("destroy", "history", "rollback", "confirm", "import", "render", "show", "graph", "schema", "lab"),
 )
 VALID = "version: 1\nname: lab\nnetworks: {a: {mode: very-isolated}, b: {mode: very-isolated, state: absent}}\n"
 
@@ -82,7 +82,8 @@ def test_help_says_how_to_start_and_version_is_the_packages(capsys: pytest.Captu
         *(("apply", "--confirm", "soon", "t.yaml"), ("apply", "--confirm", "-1", "t.yaml")),
         *(("apply", "--lock-timeout", "inf", "t.yaml"), ("apply", "--on-error", "panic", "t.yaml")),
         *(("rollback", "last"), ("rollback", "-1"), ("show", "1.5"), ("show", "٣"), ("rollback", "9" * 10)),
-        ("confirm", "-o", "json"),
+        *(("drift", "--max-time", "soon", "t.yaml"), ("drift", "--log-format", "xml", "t.yaml")),
+        *(("confirm", "-o", "json"), ("verify",), ("verify", "--fast", "t.yaml"), ("verify", "-o", "xml", "t.yaml")),
     ],
 )
 def test_wrong_usage_is_64_and_never_looks_like_drift(
@@ -193,7 +194,9 @@ def test_a_host_that_somebody_else_is_changing_is_75(capsys: pytest.CaptureFixtu
     assert "another run changes this host: netreconcile apply, process" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("which", ["topology", "plan", "history", "operator-policy"])
+@pytest.mark.parametrize(
+    "which", ["topology", "plan", "history", "verification", "status", "repair", "doctor", "operator-policy"]
+)
 def test_schema_prints_the_generated_file(which: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran("schema", which) == 0
     assert capsys.readouterr().out == (Path(__file__).parents[2] / "schemas" / f"{which}.schema.json").read_text()

@@ -31,8 +31,10 @@ from netreconcile.reference.history import history_schema
 from netreconcile.reference.keys import Key, keys, places, xml_paths
 from netreconcile.reference.operators import operator_policy_schema
 from netreconcile.reference.plans import plan_schema
+from netreconcile.reference.rehearsals import rehearsal_schema
 from netreconcile.reference.texts import RANGE, SPELLINGS
 from netreconcile.reference.topology import topology_schema
+from netreconcile.reference.verifications import verification_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,8 +97,15 @@ def test_a_stale_file_is_named_and_written_again(
 
 @pytest.mark.parametrize(
     "schema",
-    [topology_schema(), plan_schema(), history_schema(), operator_policy_schema()],
-    ids=["topology", "plan", "history", "operator-policy"],
+    [
+        topology_schema(),
+        plan_schema(),
+        history_schema(),
+        verification_schema(),
+        rehearsal_schema(),
+        operator_policy_schema(),
+    ],
+    ids=["topology", "plan", "history", "verification", "rehearsal", "operator-policy"],
 )
 def test_schemas_are_schemas_and_every_reference_leads_somewhere(schema: dict[str, Any]) -> None:
     Draft7Validator.check_schema(schema)
