@@ -137,13 +137,14 @@ def _rows(verdicts: Sequence[Verdict]) -> list[_Row]:
     for verdict in verdicts:
         kinds.setdefault((verdict.code, verdict.outcome), []).append(verdict)
     total = Counter(verdict.code for verdict in verdicts)
+    looked_at = Counter(verdict.code for verdict in verdicts if verdict.outcome is not Outcome.UNSEEN)
     rows: list[_Row] = []
     for (code, outcome), alike in kinds.items():
         more = len(alike) - MOST + 1
         if len(alike) <= MOST:
             rows += map(_row, alike)
         elif outcome is Outcome.KEPT:
-            rows.append(_Row(outcome, (code, f"{total[code]} as in the file", f"{len(alike)} as in the file")))
+            rows.append(_Row(outcome, (code, f"{looked_at[code]} as in the file", f"{len(alike)} as in the file")))
         else:
             rows += map(_row, alike[: MOST - 1])
             rows.append(_Row(outcome, (code, f"{more} more of {total[code]}", "likewise"), rows[-1].hint))

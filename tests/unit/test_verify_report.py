@@ -75,6 +75,12 @@ def test_many_kept_promises_of_one_kind_are_one_line_and_a_few_are_a_line_each()
     )
 
 
+def test_what_was_not_seen_is_not_among_those_that_should_be_as_in_the_file() -> None:
+    rest = unseen("dhcp4.reserved", "addresses for 9968 others", "only a sample is asked for")
+    told = text([network(*(reserved(number, kept=True) for number in range(1, 33)), rest)])
+    assert "  ok        dhcp4.reserved  32 as in the file          32 as in the file" in told
+
+
 def test_of_many_broken_promises_of_one_kind_the_first_are_named_and_all_are_counted() -> None:
     broken = (reserved(number, kept=False, hint="start dnsmasq") for number in range(1, 21))
     told = text([network(*(reserved(number, kept=True) for number in range(21, 41)), *broken)])
