@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FORWARDING = {"forwarding4": "net/ipv4/ip_forward", "forwarding6": "net/ipv6/conf/all/forwarding"}
 
+_SWITCHES = {"bridge.stp": "stp_state", "bridge.vlan-filtering": "vlan_filtering"}
+
 
 def cure(target: Target, verdict: Verdict, state: KernelState) -> Remedy:  # noqa: PLR0911 -- one return a code
     """Return what keeps the broken promise again."""
@@ -54,8 +56,8 @@ def _of_the_bridge(verdict: Verdict, running: Network) -> tuple[str, str]:
             return f"mtu {verdict.expected}", HARMLESS
         case "bridge.mac":
             return f"address {verdict.expected}", "guests ask for the host's MAC address once more"
-        case "bridge.stp":
-            return f"type bridge stp_state {int(verdict.expected == 'on')}", HARMLESS
+        case "bridge.stp" | "bridge.vlan-filtering" as code:
+            return f"type bridge {_SWITCHES[code]} {int(verdict.expected == 'on')}", HARMLESS
         case "bridge.delay":
             return f"type bridge forward_delay {(running.bridge.delay or 0) * 100}", HARMLESS
         case _:

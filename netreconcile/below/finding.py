@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from netreconcile.observed import Guest, Host, Observed
     from netreconcile.verify.verdict import Remark
 
-VLAN_FILTERING = (11, 0, 0)
-"""The release from which on libvirt itself makes bridges filter VLANs."""
 NOTICED = {
     "bridge": "its guests have no link",
     "bridge.up": "its guests reach nobody",
@@ -28,7 +26,7 @@ NOTICED = {
     "bridge.mac": "guests look for the host at its old MAC address",
     "bridge.stp": "new guests wait longer, or shorter, for their link; loops aren't noticed where it is off",
     "bridge.delay": "new guests wait longer, or shorter, for their link",
-    "bridge.vlan-filtering": "guests with VLANs of their own reach nobody",
+    "bridge.vlan-filtering": "guests that tag their frames reach nobody, or guests hear what isn't for them",
     "bridge.address": "its guests don't reach the host there",
     "bridge.route": "the host doesn't reach that subnet",
     "dnsmasq": "its guests get no address and no names",
@@ -38,6 +36,7 @@ NOTICED = {
     "firewall": "its guests may reach nobody outside, or whom they mustn't",
     "firewall.others": "what its guests send is dropped",
     "host-bridge": "its guests reach nobody",
+    "host-bridge.vlan-filtering": "guests are in no VLAN, whatever their port group says: all of them meet",
     "host-interface": "its guests reach nobody",
     "tap": "the guest reaches nobody",
     "no-uplink": "its guests reach nobody outside of the host",
@@ -93,7 +92,6 @@ def found(targets: Iterable[Target], host: Host, state: KernelState) -> tuple[tu
         findings += _remarked(target, remarks)
         if not gone:
             findings += _stale(target, state)
-            findings += _filtering(target, host, state)
             findings += _taps(target, host.networks[target.name], state)
     return tuple(findings), "; ".join(unknown)
 
@@ -133,15 +131,6 @@ def _stale(target: Target, state: KernelState) -> Iterator[Finding]:
         remedy = Remedy((Reread(),), cost="DHCP and DNS are away for a moment")
         expected, seen = "the file that dnsmasq was started with", "changed since it was started"
         yield Finding(target.name, "dnsmasq.conf", "", expected, seen, remedy)
-
-
-def _filtering(target: Target, host: Host, state: KernelState) -> Iterator[Finding]:
-    running, link = target.running, state.link(target.bridge)
-    if running is None or link is None or not running.own_bridge or host.version >= VLAN_FILTERING:
-        return
-    if link.vlan_filtering:
-        remedy = Remedy((run(f"ip link set {target.bridge} type bridge vlan_filtering 0"),))
-        yield Finding(target.name, "bridge.vlan-filtering", "", "off", "on", remedy)
 
 
 def _remarked(target: Target, remarks: Iterable[Remark]) -> Iterator[Finding]:

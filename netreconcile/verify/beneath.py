@@ -14,6 +14,7 @@ from netreconcile.checks.addresses import interface, is_ipv6
 from netreconcile.kernel.state import Unread
 from netreconcile.verify.rules import rules_of
 from netreconcile.verify.verdict import Remark, Verdict, judged, unseen
+from netreconcile.verify.vlans import on_linux_bridge, tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +91,12 @@ def _device(link: Link, running: Network, state: KernelState) -> Iterator[Verdic
     if SHORTEST_DELAY <= delay <= LONGEST_DELAY and link.delay is not None:
         hint = f"`ip link set {name} type bridge forward_delay {delay * 100}`"
         yield judged("bridge.delay", f"{delay} s", f"{link.delay:g} s", kept=link.delay == delay, hint=hint)
+    if link.vlan_filtering is not None:
+        # Only to hold the table of MAC addresses itself libvirt has it filter (networkStartHandleMACTableManagerMode).
+        filters = running.bridge.mac_table_manager == "libvirt"
+        hint = f"`ip link set {name} type bridge vlan_filtering {int(filters)}`"
+        seen = _on(link.vlan_filtering)
+        yield judged("bridge.vlan-filtering", _on(filters), seen, kept=link.vlan_filtering is filters, hint=hint)
 
 
 def _addresses(link: Link, running: Network) -> Iterator[Verdict]:
@@ -210,6 +217,25 @@ def _lan(running: Network, state: KernelState) -> Iterator[Verdict]:
         seen = "no such link" if link is None else "up" if link.up else "down"
         hint = f"`ip link set {device} up`" if link else "it is the host's own: libvirt doesn't make it"
         yield judged(code, f"{device}, up", seen, kept=link is not None and link.up, subject=device, hint=hint)
+    yield from _vlans(running, state)
+
+
+def _vlans(running: Network, state: KernelState) -> Iterator[Verdict]:
+    """Yield whether a bridge of the host's keeps VLANs apart; libvirt tells it who is in which, and no more than that.
+
+    Guests' ports join their VLANs (virNetDevBridgeSetupVlans in virnetdevbridge.c), which means nothing before.
+    """
+    name = running.bridge.name or ""
+    link = state.link(name) if on_linux_bridge(running) and tagged(running) else None
+    if link is None or link.kind != "bridge":
+        return
+    kept = bool(link.vlan_filtering)
+    seen = "the kernel can't" if link.vlan_filtering is None else _on(kept)
+    hint = (
+        f"`ip link set {name} type bridge vlan_filtering 1`; before, `bridge vlan add` its ports, and {name} itself,"
+        " to every VLAN that they carry besides 1"
+    )
+    yield judged("host-bridge.vlan-filtering", "on", seen, kept=kept, subject=name, hint=hint)
 
 
 def _lan_remarks(running: Network, state: KernelState) -> Iterator[Remark]:

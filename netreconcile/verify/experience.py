@@ -123,6 +123,8 @@ class Experience:
     | `out4`, `out6`   | guest to a far end beyond the host, heard there, even if the guest is told no way  |
     | `into4`, `into6` | far end to guest, heard by the guest                                               |
     | `hears`          | guest to an address of the host that isn't on the network, heard by the host       |
+    | `vlans`          | guest of a port group to a guest in a VLAN, heard by it, by group and VLAN         |
+    | `carriers`       | the ports besides guests' of a VLAN, on a bridge of the host's, by VLAN            |
     | `far_address4`,6 | the host's own address towards the far end: what NAT makes of a source             |
     | `guest4`, `6`    | the address that the guest used for that                                           |
 
@@ -147,6 +149,8 @@ class Experience:
     into4: Crossing | None = None
     into6: Crossing | None = None
     hears: Crossing | None = None
+    vlans: Mapping[tuple[str, int], Crossing] | Nothing = field(default_factory=dict)
+    carriers: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     far_address4: str = ""
     far_address6: str = ""
     guest4: str = ""

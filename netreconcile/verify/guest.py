@@ -44,7 +44,10 @@ _SPARE = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """A bridge of the host; `wait` is how many seconds its spanning tree keeps a new port from forwarding."""
+    """A bridge of the host; `wait` is how many seconds its spanning tree keeps a new port from forwarding.
+
+    `filters` is whether it keeps VLANs apart; `usual_vlan` the one that a new port is in then, 0 for none.
+    """
 
     name: str
     index: int
@@ -52,6 +55,8 @@ class Switch:
     mtu: int
     wait: float
     up: bool
+    filters: bool = False
+    usual_vlan: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ def switch(name: str) -> Switch | None:
     about: dict[str, Any] = found["linkinfo"]["info_data"]
     # Listening and learning take the forward delay each (br_forward_delay_timer_expired in the kernel).
     wait = 2 * about["forward_delay"] / 100 if about["stp_state"] else 0.0
-    return Switch(name, found["ifindex"], found["address"], found["mtu"], wait, "UP" in found["flags"])
+    filters, usual = bool(about.get("vlan_filtering")), about.get("vlan_default_pvid", 0)
+    return Switch(name, found["ifindex"], found["address"], found["mtu"], wait, "UP" in found["flags"], filters, usual)
 
 
 def seed(name: str) -> bytes:

@@ -20,3 +20,6 @@ UNANSWERED = "there is no answer to look at"
 
 UNTRIED = "not tried: guests on the LAN are plugged in with --lan only"
 """Why nothing is seen of networks that aren't libvirt's own."""
+
+UNHEARD = "the control wasn't heard at the far end, so silence proves nothing"
+"""Why a crossing says nothing."""

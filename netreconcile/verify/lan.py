@@ -21,6 +21,8 @@ from netreconcile.verify.namespace import Namespace, ip, shown
 from netreconcile.verify.neighbours import acquainted, neighbours
 from netreconcile.verify.releaser import Releaser
 from netreconcile.verify.sniffer import Ears
+from netreconcile.verify.tagging import carriers, join, tried
+from netreconcile.verify.vlans import usual
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -60,10 +62,16 @@ def _on_bridge(target: Target, there: Switch, made_of: bytes) -> Experience:
         Releaser(there.name) as releaser,
         plugged(there, target.running or target.network, made_of, traces) as (four, six),
     ):
+        running = target.running or target.network
+        join((four, six), there, usual(running))
         forwards = forwarding(there, (four, six), time.monotonic())
         if isinstance(forwards, Nothing):
             return Experience(forwarding=forwards)
-        lived = replace(_lived(four, six, made_of, releaser), forwarding=forwards)
+        lived = _lived(four, six, made_of, releaser)
+        with four.namespace.run(partial(Ears, device="eth0")) as ears:
+            vlans = tried(running, there, six, four, ears)
+        ports = carriers(running, there, (four, six))
+        lived = replace(lived, forwarding=forwards, vlans=vlans, carriers=ports)
         traces |= {four.link_local, six.link_local, lived.guest4, *(offer.address for offer in lived.offers or ())}
         return lived
 

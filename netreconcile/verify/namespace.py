@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from netreconcile.errors import ProbeFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -73,17 +73,17 @@ def ip(commands: Iterable[str], *, all_of_them: bool = True) -> None:
 
     Unless it takes `all_of_them`, those that fail are passed over.
     """
-    options = () if all_of_them else ("-force",)
-    done = _ip((*options, "-batch", "-"), "".join(f"{command}\n" for command in commands))
-    if done.returncode and all_of_them:
-        said = [line.removeprefix("RTNETLINK answers: ") for line in done.stderr.splitlines()]
-        why = "; ".join(line for line in said if not line.startswith("Command failed"))
-        raise ProbeFailed(f"a probe guest can't be set up: {why or done.returncode}")
+    _carry_out("ip", commands, () if all_of_them else ("-force",))
 
 
-def shown(*arguments: str) -> list[Any]:
-    """Return what `ip` shows as JSON; nothing where there is no such thing. Raises ProbeFailed."""
-    done = _ip(("-j", "-d", *arguments), "")
+def bridge(commands: Iterable[str]) -> None:
+    """The `bridge` commands are carried out, in the namespace of the calling thread. Raises ProbeFailed."""
+    _carry_out("bridge", commands, ())
+
+
+def shown(*arguments: str, program: str = "ip") -> list[Any]:
+    """Return what `ip` (or `bridge`) shows as JSON; nothing where there is no such thing. Raises ProbeFailed."""
+    done = _run((program, "-j", "-d", *arguments), "")
     return json.loads(done.stdout or "[]") if not done.returncode else []
 
 
@@ -102,15 +102,22 @@ def has_ipv6() -> bool:
     return Path("/proc/sys/net/ipv6").exists()
 
 
-def _ip(arguments: Iterable[str], commands: str) -> subprocess.CompletedProcess[str]:
+def _carry_out(program: str, commands: Iterable[str], options: Sequence[str]) -> None:
+    done = _run((program, *options, "-batch", "-"), "".join(f"{command}\n" for command in commands))
+    if done.returncode and not options:
+        said = [line.removeprefix("RTNETLINK answers: ") for line in done.stderr.splitlines()]
+        why = "; ".join(line for line in said if not line.startswith("Command failed"))
+        raise ProbeFailed(f"a probe guest can't be set up: {why or done.returncode}")
+
+
+def _run(command: Sequence[str], commands: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C"}
-    command = ["ip", *arguments]
     try:
         return subprocess.run(  # noqa: S603 -- our own words
             command, input=commands, capture_output=True, text=True, env=environment, check=False
         )
     except FileNotFoundError as error:
-        raise ProbeFailed("probe guests need the program `ip` (apt install iproute2)") from error
+        raise ProbeFailed(f"probe guests need the program `{command[0]}` (apt install iproute2)") from error
 
 
 def _apart() -> str:

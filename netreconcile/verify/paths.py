@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from netreconcile.verify.experience import Nothing
-from netreconcile.verify.hints import DAEMON, UNTRIED
+from netreconcile.verify.hints import DAEMON, UNHEARD, UNTRIED
 from netreconcile.verify.target import DEVICES
 from netreconcile.verify.verdict import Remark, Verdict, judged, unseen
 
@@ -22,7 +22,6 @@ _IPV4 = 4
 _FORWARDING = "does `sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding` say 1, and no other firewall drop it?"
 _APART = "are their ports isolated? `bridge -d link show` tells; guests keep what they were plugged in with"
 _TOGETHER = "does br_netfilter send bridged packets through a firewall that drops them?"
-_UNHEARD = "the control wasn't heard at the far end, so silence proves nothing"
 
 
 class _Out(Enum):
@@ -111,7 +110,7 @@ def _guests(target: Target, family: _Family, untried: str, *, full: bool) -> Ite
         if full and promised:
             yield unseen(code, expected, untried if target.lan else "not tried")
     elif not crossing.control:
-        yield unseen(code, expected, _UNHEARD)
+        yield unseen(code, expected, UNHEARD)
     elif network.mode == "vepa" and not crossing.sources:
         yield unseen(code, expected, "nothing arrives: the switch may not send it back")
     else:
@@ -133,7 +132,7 @@ def _outward(target: Target, family: _Family, *, full: bool) -> Iterator[Verdict
         if full and (family.served or _cut_off(target)):
             yield unseen(code, expected, "not tried")
     elif not crossing.control:
-        yield unseen(code, expected, _UNHEARD)
+        yield unseen(code, expected, UNHEARD)
     elif not crossing.sources:
         yield judged(code, expected, "nothing arrives", kept=out is _Out.STOPPED, hint=_FORWARDING)
     else:
@@ -160,7 +159,7 @@ def _inward(target: Target, family: _Family, *, full: bool) -> Iterator[Verdict 
         if full and family.served:
             yield unseen(code, expected, "not tried")
     elif not crossing.control:
-        yield unseen(code, expected, _UNHEARD)
+        yield unseen(code, expected, UNHEARD)
     else:
         answer = "they are" if crossing.sources and arrives else "it arrives" if crossing.sources else "nothing arrives"
         hint = _FORWARDING if arrives else DAEMON

@@ -10,8 +10,9 @@
 | way out                   | as the host, in mode nat | none             | none          |                        |
 | new connections from outside | in mode route        | none              | none          |                        |
 
-An empty place is no promise. The exceptions stand in `addressing4`, `addressing6`, `names` and `paths`. A fact that
-wasn't asked for makes no verdict at the quick level; at the full level its promise is unseen, with the reason.
+An empty place is no promise. The exceptions stand in `addressing4`, `addressing6`, `names` and `paths`, what VLANs
+promise in `vlans`. A fact that wasn't asked for makes no verdict at the quick level; at the full level its promise is
+unseen, with the reason.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from netreconcile.verify.names import names
 from netreconcile.verify.paths import paths
 from netreconcile.verify.target import DEVICES, Level
 from netreconcile.verify.verdict import Remark, Verdict, judged, unseen
+from netreconcile.verify.vlans import vlans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,6 +63,7 @@ def _judge(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict 
     yield from addressing6(target, seen, full=full)
     yield from names(target, seen, full=full)
     yield from paths(target, seen, full=full)
+    yield from vlans(target, seen)
 
 
 def _forwarding(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict]:

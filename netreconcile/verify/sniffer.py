@@ -113,7 +113,12 @@ def crossings(tries: Sequence[Try]) -> tuple[Crossing, ...]:
     return tuple(tried.crossing for tried in tries)
 
 
-def shout(device: str, token: bytes) -> None:
-    """A frame that is no IP leaves through the device, for whoever is at the other end of its cable."""
-    with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(SHOUT)) as sender:
-        sender.sendto(token, (device, SHOUT, 0, 0, b"\xff" * 6))
+def shout(device: str, token: bytes, *, to: str = "ff:ff:ff:ff:ff:ff", vlan: int = 0) -> None:
+    """A frame that is no IP leaves through the device, for everybody at the other end of its cable or for one of them.
+
+    It bears the tag of the VLAN, if one is given.
+    """
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind((device, 0))
+        own: bytes = sender.getsockname()[-1]
+        sender.send(frame.ethernet(bytes.fromhex(to.replace(":", "")), own, SHOUT, token, vlan=vlan))

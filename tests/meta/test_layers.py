@@ -44,7 +44,7 @@ LOOKING = frozenset(
         *("kernel.here", "kernel.read", "kernel.trace"),
         *("verify.verify", "verify.glance", "verify.visit", "verify.lan", "verify.talk", "verify.resolver"),
         *("verify.namespace", "verify.guest", "verify.errands", "verify.exchange", "verify.neighbours"),
-        *("verify.sniffer", "verify.farend", "verify.releaser", "verify.address"),
+        *("verify.sniffer", "verify.farend", "verify.releaser", "verify.address", "verify.tagging"),
     }
 )
 """What looks at the machine of the rooms that verify networks; the rest of them is pure."""

@@ -59,6 +59,11 @@ NETWORKS = {
     "apart": on("v-apart", "very-isolated", port={"isolated": True}),
     "lan": {"mode": "bridge", "bridge": "br0"},
 }
+GROUPS = (
+    {"name": "storage", "vlan": {"tags": [42]}},
+    {"name": "trunk", "vlan": {"tags": [{"id": 42, "native_mode": "untagged"}, 47]}},
+)
+VLANS = {"vlans": {"mode": "bridge", "bridge": "v-vlans", "portgroups": list(GROUPS)}}
 STRANGER = """\
 ip netns add {0}
 ip link add {0} type veth peer name eth0 netns {0}
@@ -102,7 +107,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def begun(stage: Stage, *names: str, by: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
-    command = stage.lab.running.command(*by, sys.executable, "-c", VISIT, stage.file(NETWORKS), *names)
+    file = stage.file({**NETWORKS, **VLANS})
+    command = stage.lab.running.command(*by, sys.executable, "-c", VISIT, file, *names)
     there = stage.lab.running.environment(environment())
     return subprocess.Popen(command, env=there, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -182,6 +188,22 @@ def test_guests_see_a_foreign_dhcp_server_and_take_no_address_that_somebody_has(
     assert isinstance(seen["nat"].lease, Offer)
     assert seen["nat"].lease.server == "10.40.0.1"
     assert seen["small"].guest4 == "10.40.4.4"
+
+
+def test_guests_are_in_the_vlans_of_their_port_group_and_in_no_other(there: Stage) -> None:
+    there.shell("ip link add v-vlans type bridge")
+    filters = there.lab.run("ip", "link", "set", "v-vlans", "type", "bridge", "vlan_filtering", "1").returncode == 0
+    try:
+        there.shell("ip link set v-vlans up")
+        seen = visited(there, "vlans")["vlans"]
+        heard_of = {("storage", 42), ("trunk", 42), ("trunk", 47)}
+        silent = {("storage", 1), ("trunk", 1)}
+        tried = dict.fromkeys(heard_of, Crossing(control=True, sources=("",))) | dict.fromkeys(silent, SILENT)
+        # A kernel without CONFIG_BRIDGE_VLAN_FILTERING has no VLANs that could be tried.
+        assert seen.vlans == (tried if filters else Nothing("v-vlans doesn't filter VLANs"))
+        assert seen.carriers == ({42: (), 47: ()} if filters else {})
+    finally:
+        there.shell("ip link del v-vlans")
 
 
 def test_who_may_not_plug_guests_in_is_told_what_is_missing(there: Stage) -> None:

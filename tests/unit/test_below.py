@@ -24,18 +24,20 @@ from tests.unit.examples import GUEST, VERSION, network, there, topology
 from tests.unit.test_beneath import BRIDGE, STATE, UPLINK, target
 
 if TYPE_CHECKING:
+    from netreconcile.model import Network
     from netreconcile.observed import Guest
 
 TAP = Link("vnet7", 9, "tun", up=True, master="br1")
 
 
-def host(*guests: Guest, version: tuple[int, int, int] = VERSION) -> Host:
+def host(*guests: Guest, running: Network | None = None) -> Host:
     """Return a host with the one network running."""
-    return Host("qemu:///system", version, {"net": there(network(), network(), guests=guests)})
+    running = running or network()
+    return Host("qemu:///system", VERSION, {"net": there(running, running, guests=guests)})
 
 
-def findings(state: KernelState, *guests: Guest, **more: Any) -> tuple[Finding, ...]:
-    return found([target()], host(*guests, **more), state)[0]
+def findings(state: KernelState, *guests: Guest, running: Network | None = None) -> tuple[Finding, ...]:
+    return found([target(running)], host(*guests, running=running), state)[0]
 
 
 def bridge(**changes: Any) -> KernelState:
@@ -69,10 +71,13 @@ def test_a_tap_that_is_not_on_its_bridge_is_put_there() -> None:
     )
 
 
-def test_vlan_filtering_is_a_finding_where_libvirt_never_sets_it() -> None:
-    (finding,) = findings(bridge(vlan_filtering=True), version=(9, 0, 0))
+def test_a_bridge_filters_vlans_only_where_libvirt_holds_its_table_of_mac_addresses() -> None:
+    (finding,) = findings(bridge(vlan_filtering=True))
     assert finding.remedy.sentences == ("ip link set br1 type bridge vlan_filtering 0",)
-    assert findings(bridge(vlan_filtering=True), version=(11, 0, 0)) == ()
+    held = network(bridge={"name": "br1", "mac_table_manager": "libvirt"})
+    assert findings(bridge(vlan_filtering=True), running=held) == ()
+    (finding,) = findings(bridge(vlan_filtering=False), running=held)
+    assert finding.remedy.sentences == ("ip link set br1 type bridge vlan_filtering 1",)
 
 
 def test_a_bridge_that_is_gone_needs_a_restart_unless_libvirt_could_not_start_it() -> None:

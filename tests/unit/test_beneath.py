@@ -219,6 +219,16 @@ def test_a_bridge_of_the_hosts_is_there_and_leads_somewhere() -> None:
     assert broken(lan, KernelState()) == {"host-bridge": "no such link"}
 
 
+@pytest.mark.parametrize(("filtering", "seen"), [(True, {}), (False, {"off"}), (None, {"the kernel can't"})])
+def test_vlans_need_a_bridge_that_keeps_them_apart(*, filtering: bool | None, seen: set[str]) -> None:
+    storage = {"name": "storage", "vlan": {"tags": [42]}}
+    lan = network(mode="bridge", bridge="br0", ips=[], mac=None, portgroups=[storage])
+    state = KernelState((Link("br0", kind="bridge", up=True, vlan_filtering=filtering),))
+    assert set(broken(lan, state).values()) == set(seen)
+    switch = network(mode="bridge", bridge="br0", ips=[], mac=None, portgroups=[storage], virtualport="openvswitch")
+    assert broken(switch, state) == broken(network(mode="bridge", bridge="br0", ips=[], mac=None), state) == {}
+
+
 def test_a_macvtap_network_needs_its_nics() -> None:
     macvtap = network(mode="bridge", bridge={}, ips=[], mac=None, forward={"interfaces": ["eth0", "eth9"]})
     verdicts, _ = beneath(target(macvtap), STATE)

@@ -28,6 +28,14 @@ def ipv6(payload: bytes, *, protocol: int = UDP) -> bytes:
     return struct.pack("!IHBB", 6 << 28, len(payload), protocol, 64) + b"".join(addresses) + payload
 
 
+def test_a_frame_bears_the_tag_of_its_vlan() -> None:
+    plain = frame.ethernet(b"\2" * 6, b"\4" * 6, 0x88B5, b"token")
+    assert plain == b"\2" * 6 + b"\4" * 6 + b"\x88\xb5token"
+    assert frame.ethernet(b"\2" * 6, b"\4" * 6, 0x88B5, b"token", vlan=42) == (
+        plain[:12] + b"\x81\x00\x00\x2a" + plain[12:]
+    )
+
+
 @pytest.mark.parametrize(
     "packet", [ipv4(DATAGRAM), ipv4(DATAGRAM, options=bytes(8)), ipv4(DATAGRAM) + bytes(20)], ids=["", "options", "pad"]
 )

@@ -1,4 +1,4 @@
-"""Packets as a sniffer sees them: IPv4 and IPv6 headers."""
+"""Frames as they are sent, and packets as a sniffer sees them: Ethernet, IPv4 and IPv6 headers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ IPV4, IPV6 = 0x0800, 0x86DD
 """The types of Ethernet frames that are understood."""
 UDP = 17
 
+_HEAD = struct.Struct("!6s6s")
+_TAG = struct.Struct("!HH")
+_TAGGED = 0x8100
+"""The type of frames that bear the tag of a VLAN (IEEE 802.1Q)."""
 _HEAD4 = struct.Struct("!BBHHHBBH4s4s")
 _HEAD6 = struct.Struct("!IHBB16s16s")
 _HEAD_UDP = 8
@@ -30,6 +34,12 @@ class Packet:
     destination: str
     protocol: int
     payload: bytes
+
+
+def ethernet(to: bytes, source: bytes, ethertype: int, payload: bytes, *, vlan: int = 0) -> bytes:
+    """Return a frame between two MAC addresses, with the tag of the VLAN if it isn't 0."""
+    tag = _TAG.pack(_TAGGED, vlan) if vlan else b""
+    return _HEAD.pack(to, source) + tag + ethertype.to_bytes(2) + payload
 
 
 def parse(packet: bytes, ethertype: int) -> Packet | None:
