@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Subnet = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SMALLEST_IPV6_MTU = 1280
+_POINT_TO_POINT = 31
+"""The prefix length of subnets of two addresses, neither of which is the subnet's own (RFC 3021)."""
 _SMALLEST_MTU = 68
 
 
@@ -158,6 +160,10 @@ def _kind(path: Path, own: Interface) -> Iterator[Finding]:
     elif has_edges and not six and ip == subnet.broadcast_address:
         message = f"{ip} is the broadcast address of {subnet}"
         yield Finding(Stage.NEVER, "address-of-subnet", path, message, f"take {subnet.network_address + 1}")
+    elif not six and subnet.prefixlen == _POINT_TO_POINT and ip == subnet.network_address:
+        # virNetDevIPAddrAdd has the last address as the broadcast one of every subnet; seen with libvirt 9.0.
+        message = f"libvirt makes {ip + 1} the broadcast address of {subnet}: the host can't talk to a guest there"
+        yield Finding(Stage.NEVER, "address-of-subnet", path, message, f"take {ip + 1}, and {ip} for the guest")
 
 
 def _local_ptr(path: Path, own: Interface) -> Iterator[Finding]:

@@ -246,6 +246,7 @@ MISTAKES: tuple[tuple[Fragment, str, Path], ...] = (
     (nat("240.0.0.1/24"), "address-special", ("ips", 0, "address")),
     (nat("10.9.0.0/24"), "address-of-subnet", ("ips", 0, "address")),
     (nat("10.9.0.255/24"), "address-of-subnet", ("ips", 0, "address")),
+    (nat("10.9.0.2/31"), "address-of-subnet", ("ips", 0, "address")),
     (nat("10.9.0.1/24", "10.9.0.1/25"), "address-duplicate", ("ips", 1, "address")),
     (nat("10.9.0.1/24", "10.9.1.1/16"), "subnet-overlaps", ("ips", 1, "address")),
     (dhcp(ranges=["10.9.0.1-10.9.0.9"]), "range-contains-gateway", RANGE),
