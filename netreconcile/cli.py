@@ -36,8 +36,7 @@ start here:
   netreconcile import > topology.yaml    what this host has, as a file
   netreconcile plan topology.yaml        what would be changed, and whom it cuts off
 """
-
-
+_OWN_OPTIONS = ("-h", "--help", "--version")
 _INTERRUPTED = 128 + 2
 """What a shell reports for a command that SIGINT ended."""
 
@@ -89,7 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(line: Sequence[str]) -> int:
-    options = parser(line).parse_args(line)
+    grammar = parser(line)
+    if line and line[0].startswith("-") and line[0] not in _OWN_OPTIONS:
+        _refuse_misplaced(grammar, line)
+    options = grammar.parse_args(line)
     if not options.verbose and options.log_format == "text":
         return _ended(options)
     from netreconcile.logs import calls, records
@@ -100,6 +102,16 @@ def _main(line: Sequence[str]) -> int:
         return _ended(options)
     with records(command=options.command):
         return _ended(options)
+
+
+def _refuse_misplaced(grammar: argparse.ArgumentParser, line: Sequence[str]) -> None:
+    """End with the line as it was meant, if options stand before a command, where virsh has them."""
+    import shlex
+
+    names = [command.name for command in COMMANDS]
+    meant = sorted(line, key=lambda word: word not in names)
+    if meant[0] in names:
+        grammar.error(f"{line[0].partition('=')[0]} belongs after the command: netreconcile {shlex.join(meant)}")
 
 
 def _ended(options: argparse.Namespace) -> int:

@@ -95,6 +95,26 @@ def test_wrong_usage_is_64_and_never_looks_like_drift(
     assert not shown.out
 
 
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        (
+            ("-c", "test:///a b", "plan", "t.yaml"),
+            "-c belongs after the command: netreconcile plan -c 'test:///a b' t.yaml",
+        ),
+        (
+            ("--connect=x:///", "-v", "drift", "a"),
+            "--connect belongs after the command: netreconcile drift --connect=x:/// -v a",
+        ),
+    ],
+)
+def test_an_option_before_the_command_is_told_where_it_belongs(
+    line: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ran(*line) == 64
+    assert capsys.readouterr().err.splitlines()[-1] == f"netreconcile: {meant}"
+
+
 def test_validate_says_that_a_file_is_valid_on_stderr(topology: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran("validate", topology) == 0
     shown = capsys.readouterr()
