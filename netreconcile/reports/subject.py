@@ -126,8 +126,9 @@ def clean(text: str) -> str:
 
 def _differences(part: NetworkPlan, desired: Network | None, where: Where) -> Iterator[Difference]:
     here = ("networks", part.name)
+    placed = _placed(here, desired)
     for drift in part.drifts:
-        place = where(_path(here, desired, drift))
+        place = where(placed(drift))
         what = clean(difference(drift))
         yield Difference(clean(part.name), str(drift.cause), what, _sign(drift, part), part.impact, place)
     if part.refusal:
@@ -149,21 +150,27 @@ def _sign(drift: Drift, part: NetworkPlan) -> str:
     return "+" if drift.change.before is None else "-" if drift.change.after is None else "~"
 
 
-def _path(here: Path, desired: Network | None, drift: Drift) -> Path:
-    """Return the place of a change in the topology, as far as the topology has it: items of lists by their index."""
-    path: Path = here
-    element: Element | None = desired
-    steps = iter(drift.change.path if drift.change else ())
-    for step in steps:
-        binding = next((item for item in bindings(type(element)) if item.name == step), None) if element else None
-        if binding is None:
-            break
-        path, value = (*path, step), getattr(element, step)
-        if binding.is_list and not binding.xml.ordered and (key := next(steps, None)) is not None:
-            names = list(keys(identity(item) for item in value))
-            if key not in names:
+def _placed(here: Path, desired: Network | None) -> Callable[[Drift], Path]:
+    """Return what tells a change's place in the topology, as far as the topology has it: items of lists by index."""
+    indices: dict[Path, dict[str, int]] = {}
+
+    def place(drift: Drift) -> Path:
+        path: Path = here
+        element: Element | None = desired
+        steps = iter(drift.change.path if drift.change else ())
+        for step in steps:
+            binding = next((item for item in bindings(type(element)) if item.name == step), None) if element else None
+            if binding is None:
                 break
-            index = names.index(key)
-            path, value = (*path, index), value[index]
-        element = value if isinstance(value, Element) else None
-    return path
+            path, value = (*path, step), getattr(element, step)
+            if binding.is_list and not binding.xml.ordered and (key := next(steps, None)) is not None:
+                if path not in indices:
+                    indices[path] = {name: index for index, name in enumerate(keys(map(identity, value)))}
+                if key not in indices[path]:
+                    break
+                index = indices[path][key]
+                path, value = (*path, index), value[index]
+            element = value if isinstance(value, Element) else None
+        return path
+
+    return place
