@@ -84,7 +84,7 @@ def _for_github(about: Subject) -> str:
     if file := os.environ.get(SUMMARY):
         try:
             with Path(file).open("a", encoding="utf-8") as summary:
-                summary.write(markdown(about))
+                summary.write(f"\n{markdown(about)}")  # what stands before may be HTML, which only an empty line ends
         except OSError as error:
             tell(f"no summary of the step: {file}: {error.strerror}")
     return "".join(f"{line}\n" for line in workflow_commands(about))

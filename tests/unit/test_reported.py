@@ -8,6 +8,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 import pytest
+from markdown_it import MarkdownIt
 
 from netreconcile.commands.reported import SUMMARY, reported
 from netreconcile.errors import UsageError
@@ -76,12 +77,13 @@ def test_the_summary_of_a_step_has_the_whole(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     summary = tmp_path / "summary.md"
-    summary.write_text("what an earlier command said\n")
+    summary.write_text("<details>what an earlier command said</details>\n")
     monkeypatch.setenv(SUMMARY, str(summary))
     report(file, "github")
     assert capsys.readouterr().out.count("\n") == 1
     said = summary.read_text()
-    assert said.startswith("what an earlier command said\n<!-- netreconcile drift lab -->\n")
+    (heading,) = (token for token in MarkdownIt("commonmark").parse(said) if token.type == "heading_open")
+    assert heading.map == [3, 4], "not part of what an earlier command said"
     assert "+ net: missing  (site/lab.yaml:4:3)" in said
 
 
