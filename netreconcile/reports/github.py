@@ -11,18 +11,23 @@ if TYPE_CHECKING:
 
     from netreconcile.reports.subject import Difference, Subject
 
-MOST = 50
-"""GitHub shows 50 annotations of a job."""
+MOST = 10
+"""GitHub shows 10 annotations of each level of a step (docs/problem-matchers.md in its toolkit)."""
 
 
 def workflow_commands(subject: Subject) -> Iterator[str]:
     """Yield workflow commands, a line each: an error for what is refused, a warning for drift and for what cuts."""
-    for item in subject.differences[:MOST]:
-        place = f"file={_property(item.place.file)},line={item.place.line}," if item.place else ""
-        title = _property(f"netreconcile {subject.command}")
-        yield f"::{_level(item, subject.command)} {place}title={title}::{_message(str(item))}"
-    if (more := len(subject.differences) - MOST) > 0:
-        yield f"::warning title=netreconcile {subject.command}::and {more} more differences"
+    by_level: dict[str, list[Difference]] = {}
+    for item in subject.differences:
+        by_level.setdefault(_level(item, subject.command), []).append(item)
+    title = f"title=netreconcile {subject.command}"
+    for level, items in by_level.items():
+        shown = items if len(items) <= MOST else items[: MOST - 1]
+        for item in shown:
+            place = f"file={_property(item.place.file)},line={item.place.line}," if item.place else ""
+            yield f"::{level} {place}{title}::{_message(str(item))}"
+        if more := len(items) - len(shown):
+            yield f"::{level} {title}::and {more} more"
 
 
 def _level(item: Difference, command: str) -> str:
