@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -112,28 +112,26 @@ def of_plan(plan: Plan, topology: Topology, host: Host, broken: Collection[str] 
 
     `broken` are those that are in sync, and not as libvirt set them up.
     """
-    nodes = tuple(
-        replace(node, tone=Tone.BROKEN) if node.tone is Tone.SAME and part.name in broken else node
-        for part in plan.networks
-        if (node := _planned(part, topology, host))
-    )
-    return Graph(printable(f"topology {plan.topology} on {host.uri}"), nodes)
+    nodes = (_planned(part, topology, host, tone(part, broken=part.name in broken)) for part in plan.networks)
+    return Graph(printable(f"topology {plan.topology} on {host.uri}"), tuple(node for node in nodes if node))
 
 
-def _planned(part: NetworkPlan, topology: Topology, host: Host) -> Node | None:
+def tone(part: NetworkPlan, *, broken: bool) -> Tone:
+    """Return how a network of a plan stands; `broken` says that it isn't as libvirt set it up."""
+    found = _TONES[part.verb] if part.steps or part.refusal or not part.drifts else Tone.DIFFERS
+    return Tone.BROKEN if broken and found is Tone.SAME else found
+
+
+def _planned(part: NetworkPlan, topology: Topology, host: Host, tone: Tone) -> Node | None:
     desired, there = topology.networks.get(part.name), host.networks.get(part.name)
     if desired is None or desired.state == "absent":
         if there is None:
             return None
-        return _node(part.name, there.defined, part.guests, active=there.active, tone=_tone(part))
+        return _node(part.name, there.defined, part.guests, active=there.active, tone=tone)
     # What the file leaves to libvirt is what libvirt has.
     chosen = there.defined.bridge.name if there and there.defined and desired.own_bridge else None
     active = desired.state == "active"
-    return _node(part.name, desired, part.guests, active=active, tone=_tone(part), bridge=chosen)
-
-
-def _tone(part: NetworkPlan) -> Tone:
-    return _TONES[part.verb] if part.steps or part.refusal or not part.drifts else Tone.DIFFERS
+    return _node(part.name, desired, part.guests, active=active, tone=tone, bridge=chosen)
 
 
 def _node(  # noqa: PLR0913 -- one argument a fact

@@ -8,22 +8,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from netreconcile.document import fingerprint
-from netreconcile.graph.graph import Tone
+from netreconcile.graph.graph import tone
 from netreconcile.graph.svg import svg
-from netreconcile.networkplan import Verb
 from netreconcile.render import guest_names
 from netreconcile.reports.subject import clean
 
 if TYPE_CHECKING:
     from netreconcile.reports.subject import Subject
-
-_TONES = {
-    Verb.CREATE: Tone.MISSING,
-    Verb.REMOVE: Tone.REMOVED,
-    Verb.HOLD: Tone.REFUSED,
-    Verb.REFUSE: Tone.REFUSED,
-    Verb.NOTHING: Tone.BROKEN,
-}
 
 
 def html(subject: Subject, when: str) -> str:
@@ -40,15 +31,14 @@ def html(subject: Subject, when: str) -> str:
     networks = [
         {
             "name": clean(part.name),
-            "verb": str(part.verb) if part.verb is not Verb.NOTHING else "broken",
-            "tone": _TONES.get(part.verb, Tone.DIFFERS).name.lower(),
+            "happens": subject.happens(part),
+            "tone": tone(part, broken=subject.broken(part)).name.lower(),
             "impact": str(part.impact) if part.steps else "",
             "cut": clean(guest_names(part.cut)) if part.cut else "",
             "notes": [clean(note) for note in part.notes],
             "differences": subject.of(part),
         }
-        for part in plan.networks
-        if part.verb is not Verb.NOTHING or subject.of(part)
+        for part in subject.shown
     ]
     return (
         page.render(

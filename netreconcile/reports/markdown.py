@@ -7,12 +7,12 @@ fence that is longer than any in them.
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from netreconcile.document import fingerprint
 from netreconcile.graph.mermaid import mermaid
-from netreconcile.networkplan import Verb
 from netreconcile.render import guest_names
 from netreconcile.reports.subject import clean
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROOM = 60_000
 """Most characters: GitHub takes comments of 65536."""
 _ROWS = 50
+_ROOM_FOR_ROWS = 20_000
 _ROOM_FOR_A_PICTURE = 10_000
 _STRANGE = re.compile(r"[^\w /-]|_")
 _FENCES = re.compile("`{3,}")
@@ -54,20 +55,20 @@ def _head(subject: Subject) -> Iterator[str]:
     yield f"**{subject.summary}**"
     if subject.unseen:
         yield f"\nNot looked at: what is below libvirt ({code(subject.unseen)})."
-    shown = [part for part in plan.networks if part.verb is not Verb.NOTHING or subject.of(part)]
-    if not shown:
+    if not subject.shown:
         return
     yield ""
     yield "| network | what happens | impact | guests that lose their link |"
     yield "|---|---|---|---|"
-    yield from (_row(part) for part in shown[:_ROWS])
-    if len(shown) > _ROWS:
-        yield f"\nand {len(shown) - _ROWS} more networks"
+    rows = _fitting([_row(subject, part) for part in subject.shown[:_ROWS]], _ROOM_FOR_ROWS)
+    yield from rows
+    if (more := len(subject.shown) - len(rows)) > 0:
+        yield f"\nand {more} more networks"
 
 
-def _row(part: NetworkPlan) -> str:
+def _row(subject: Subject, part: NetworkPlan) -> str:
     cut = code(guest_names(part.cut)[:200]) if part.cut else "none"
-    return f"| {code(part.name[:100])} | {part.verb} | {part.impact} | {cut} |"
+    return f"| {code(part.name[:100])} | {subject.happens(part)} | {part.impact} | {cut} |"
 
 
 def _parts(subject: Subject) -> Iterator[tuple[str, str, list[str]]]:
@@ -91,17 +92,18 @@ def _parts(subject: Subject) -> Iterator[tuple[str, str, list[str]]]:
 
 def _folded(title: str, language: str, lines: list[str], room: int) -> str:
     """Return the lines behind a title, as many as there is room for."""
-    kept: list[str] = []
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            break
-        kept.append(line)
+    kept = _fitting(lines, room)
     if len(kept) < len(lines):
         kept.append(f"… and {len(lines) - len(kept)} more")
     fence = _fence(kept)
     fenced = "\n".join([f"{fence}{language}", *kept, fence])
     return f"\n<details><summary>{title}</summary>\n\n{fenced}\n\n</details>\n"
+
+
+def _fitting(lines: list[str], room: int) -> list[str]:
+    """Return the first lines, as many as there is room for."""
+    ends = accumulate(len(line) + 1 for line in lines)
+    return [line for line, end in zip(lines, ends, strict=True) if end <= room]
 
 
 def _fence(lines: Iterable[str]) -> str:

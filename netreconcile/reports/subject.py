@@ -81,8 +81,13 @@ class Subject:
     @property
     def graph(self) -> Graph:
         """Return the picture of it."""
-        broken = {item.network for item in self.differences if item.cause == CAUSE}
+        broken = {part.name for part in self.plan.networks if self.broken(part)}
         return of_plan(self.plan, self.topology, self.host, broken)
+
+    @property
+    def shown(self) -> tuple[NetworkPlan, ...]:
+        """Return the networks that there is something to tell of."""
+        return tuple(part for part in self.plan.networks if part.verb is not Verb.NOTHING or self.of(part))
 
     @property
     def title(self) -> str:
@@ -97,6 +102,14 @@ class Subject:
     def of(self, part: NetworkPlan) -> tuple[Difference, ...]:
         """Return the differences of a network."""
         return self.by_network.get(clean(part.name), ())
+
+    def broken(self, part: NetworkPlan) -> bool:
+        """Return whether the network isn't as libvirt set it up."""
+        return any(item.cause == CAUSE for item in self.of(part))
+
+    def happens(self, part: NetworkPlan) -> str:
+        """Return what `apply` does to the network, in a word; or that it's broken, which `apply` doesn't mend."""
+        return "broken" if part.verb is Verb.NOTHING and self.broken(part) else str(part.verb)
 
 
 def subject(  # noqa: PLR0913 -- one argument a fact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
@@ -135,6 +135,24 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
     assert text.count("<details>") == text.count("</details>")
 
 
+def test_a_comment_about_long_names_of_odd_letters_is_no_longer() -> None:
+    odd = "\N{GRINNING FACE}" * 100
+    own: list[dict[str, Any]] = [
+        {"uuid": f"11111111-2222-4333-8444-{number:012x}", "bridge": f"br{number}", "ips": []} for number in range(60)
+    ]
+    guests = (replace(GUEST, domain=odd),)
+    present = (there(network(**each), network(**each), name=f"{each['bridge']}{odd}", guests=guests) for each in own)
+    text = markdown(of({f"{each['bridge']}{odd}": network(**each, mtu=1400) for each in own}, *present))
+    assert len(text) <= ROOM
+    rows = text.count("| update |")
+    assert f"\n\nand {60 - rows} more networks\n" in text
+    assert "Differences: 60" in text
+
+
+def test_a_comment_says_of_a_network_that_it_is_broken(broken: Subject) -> None:
+    assert f"| {code('net')} | broken | none | none |" in markdown(broken).splitlines()
+
+
 def test_no_name_is_markdown_or_html_of_its_own(bad: Subject) -> None:
     text = markdown(bad)
     tokens = MarkdownIt("commonmark").enable("table").parse(text)
@@ -181,6 +199,12 @@ def test_a_page_about_a_host_in_sync_says_so(in_sync: Subject) -> None:
     told = seen(html(in_sync, WHEN))
     assert "Nothing differs." in told
     assert "in sync" in told
+
+
+def test_a_network_has_one_colour_in_the_drawing_and_beside_it() -> None:
+    page = html(of({"net": network()}, there(network(), network(), owner=None)), WHEN)
+    assert parser.fromstring(page).xpath("//article/@class") == ["same"]
+    assert ".same{--tone:var(--same)}" in page
 
 
 def test_a_page_tells_what_is_below_libvirt_and_what_could_not_be_seen(broken: Subject) -> None:
