@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netreconcile.checks.addresses import interface
+from netreconcile.verify.dhcp import reserved, told
 from netreconcile.verify.experience import Nothing, Offer
-from netreconcile.verify.hints import CONTENTS, DAEMON, LEASES, SAMPLE, UNANSWERED, UNTRIED
+from netreconcile.verify.hints import CONTENTS, DAEMON, LEASES, UNTRIED
 from netreconcile.verify.options import excused
 from netreconcile.verify.questions import lent_by_range, reservations4
 from netreconcile.verify.target import DEVICES
@@ -41,8 +42,7 @@ def addressing4(target: Target, seen: Experience, *, full: bool) -> Iterator[Ver
     elif target.dhcp4 is None:
         yield from _unserved(target, seen, full=full)
     else:
-        for verdict in _served(target, target.dhcp4, seen, full=full):
-            yield excused(verdict, target.network)
+        yield from excused(_served(target, target.dhcp4, seen, full=full), target.network)
 
 
 def _of_the_lan(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict]:
@@ -87,7 +87,8 @@ def _served(target: Target, ip: Ip, seen: Experience, *, full: bool) -> Iterator
     yield from _range(ip, seen, said, full=full)
     if said.asked or full:
         yield from _told(target, ip, said)
-    yield from _reserved(target, seen, said, full=full)
+    wanted = reservations4(target.network)
+    yield from reserved("dhcp4.reserved", wanted, seen.reserved, answers=bool(said.own), full=full)
 
 
 def _server(ip: Ip, seen: Experience, said: _Seen, *, full: bool) -> Iterator[Verdict]:
@@ -155,43 +156,14 @@ def _told(target: Target, ip: Ip, said: _Seen) -> Iterator[Verdict]:
     network = target.network
     offer = said.own[0] if said.own else None
     router = () if network.mode == "isolated" else (ip.identity,)
-    yield _option("router", "router", router, offer.routers if offer else None)
+    yield told("dhcp4.router", "router", router, offer.routers if offer else None)
     dns = (ip.identity,) if target.serves_dns else ()
-    yield _option("dns", "DNS server", dns, offer.dns if offer else None)
+    yield told("dhcp4.dns", "DNS server", dns, offer.dns if offer else None)
     if network.domain.name is not None:
         domain = _one(offer.domain.rstrip(".").lower()) if offer else None
-        yield _option("domain", "domain", (network.domain.name.lower(),), domain)
+        yield told("dhcp4.domain", "domain", (network.domain.name.lower(),), domain)
     if network.mtu is not None:
-        yield _option("mtu", "MTU", (str(network.mtu),), _one(offer.mtu) if offer else None)
-
-
-def _option(name: str, what: str, expected: tuple[str, ...], told: tuple[str, ...] | None) -> Verdict:
-    code, wanted = f"dhcp4.{name}", _listed(what, expected) if expected else f"no {what}"
-    if told is None:
-        return unseen(code, wanted, UNANSWERED)
-    return judged(code, wanted, _listed(what, told) if told else f"no {what}", kept=told == expected, hint=CONTENTS)
-
-
-def _reserved(target: Target, seen: Experience, said: _Seen, *, full: bool) -> Iterator[Verdict]:
-    wanted = reservations4(target.network)
-    for mac, addresses in wanted.items():
-        expected = ", ".join(addresses)
-        match seen.reserved.get(mac):
-            case None:
-                continue
-            case Nothing() if not said.own:
-                yield unseen("dhcp4.reserved", expected, UNANSWERED, subject=mac)
-                continue
-            case Nothing(why):
-                answer, kept = why or "no offer", False
-            case offer:
-                answer, kept = offer.address or "no address", offer.address in addresses
-        yield judged("dhcp4.reserved", expected, answer, kept=kept, subject=mac, hint=LEASES)
-    rest = sum(mac not in seen.reserved for mac in wanted)
-    if rest and full:
-        yield unseen(
-            "dhcp4.reserved", f"addresses for {rest} other reservations", SAMPLE if seen.reserved else "not asked"
-        )
+        yield told("dhcp4.mtu", "MTU", (str(network.mtu),), _one(offer.mtu) if offer else None)
 
 
 def _said(seen: Experience, *, own: tuple[str, ...]) -> _Seen:
@@ -200,8 +172,8 @@ def _said(seen: Experience, *, own: tuple[str, ...]) -> _Seen:
     dnsmasq answers a DHCPINFORM from another subnet of the host's with that address, and without a router.
     """
     lease = (seen.lease,) if isinstance(seen.lease, Offer) else ()
-    reserved = tuple(offer for offer in seen.reserved.values() if isinstance(offer, Offer))
-    answers = (*lease, *(seen.offers or ()), *(seen.informs or ()), *reserved)
+    to_reserved = (offer for offer in seen.reserved.values() if isinstance(offer, Offer))
+    answers = (*lease, *(seen.offers or ()), *(seen.informs or ()), *to_reserved)
     asked = any(item is not None for item in (seen.lease, seen.offers, seen.informs)) or bool(seen.reserved)
     others = dict.fromkeys(offer.server for offer in answers if offer.server not in own)
     mine = sorted((offer for offer in answers if offer.server in own), key=lambda offer: own.index(offer.server))

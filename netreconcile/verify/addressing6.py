@@ -14,8 +14,9 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from netreconcile.verify.dhcp import reserved, told
 from netreconcile.verify.experience import Nothing, Offer6
-from netreconcile.verify.hints import CONTENTS, DAEMON, LEASES, SAMPLE, UNANSWERED
+from netreconcile.verify.hints import CONTENTS, DAEMON, LEASES
 from netreconcile.verify.options import excused
 from netreconcile.verify.questions import lent_by_range, reservations6
 from netreconcile.verify.verdict import Remark, Verdict, judged, unseen
@@ -33,13 +34,11 @@ def addressing6(target: Target, seen: Experience, *, full: bool) -> Iterator[Ver
     if target.lan:
         return
     if target.advertises:
-        for verdict in _advertised(target, seen, full=full):
-            yield excused(verdict, target.network)
+        yield from excused(_advertised(target, seen, full=full), target.network)
     else:
         yield from _silent(target, seen, full=full)
     if target.dhcp6 is not None:
-        for verdict in _leased(target, target.dhcp6, seen, full=full):
-            yield excused(verdict, target.network)
+        yield from excused(_leased(target, target.dhcp6, seen, full=full), target.network)
 
 
 def _silent(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict | Remark]:
@@ -131,14 +130,10 @@ def _leased(target: Target, ip: Ip, seen: Experience, *, full: bool) -> Iterator
         yield judged("dhcp6", expected, f"{answers[0].server or 'the host'} answers", kept=True)
     yield from _range(ip, seen, full=full)
     if asked or full:
-        expected = f"DNS server {ip.identity}" if target.serves_dns else "no DNS server"
-        if answers:
-            dns = (ip.identity,) if target.serves_dns else ()
-            answer = f"DNS server {', '.join(answers[0].dns)}" if answers[0].dns else "no DNS server"
-            yield judged("dhcp6.dns", expected, answer, kept=answers[0].dns == dns, hint=CONTENTS)
-        else:
-            yield unseen("dhcp6.dns", expected, UNANSWERED)
-    yield from _reserved(target, seen, full=full)
+        dns = (ip.identity,) if target.serves_dns else ()
+        yield told("dhcp6.dns", "DNS server", dns, answers[0].dns if answers else None)
+    wanted = reservations6(target.network)
+    yield from reserved("dhcp6.reserved", wanted, seen.reserved6, answers=bool(answers), full=full)
 
 
 def _range(ip: Ip, seen: Experience, *, full: bool) -> Iterator[Verdict]:
@@ -155,28 +150,6 @@ def _range(ip: Ip, seen: Experience, *, full: bool) -> Iterator[Verdict]:
         yield judged("dhcp6.range", expected, address, kept=lent_by_range(ip, address), hint=CONTENTS)
     elif full:
         yield unseen("dhcp6.range", expected, "no address was offered")
-
-
-def _reserved(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict]:
-    wanted = reservations6(target.network)
-    for duid, addresses in wanted.items():
-        expected = ", ".join(addresses)
-        match seen.reserved6.get(duid):
-            case None:
-                continue
-            case Nothing() if not _answers(seen):
-                yield unseen("dhcp6.reserved", expected, UNANSWERED, subject=duid)
-                continue
-            case Nothing(why):
-                answer, kept = why or "no offer", False
-            case offer:
-                answer, kept = offer.address or "no address", offer.address in addresses
-        yield judged("dhcp6.reserved", expected, answer, kept=kept, subject=duid, hint=LEASES)
-    rest = sum(duid not in seen.reserved6 for duid in wanted)
-    if rest and full:
-        yield unseen(
-            "dhcp6.reserved", f"addresses for {rest} other reservations", SAMPLE if seen.reserved6 else "not asked"
-        )
 
 
 def _apart(target: Target, adverts: tuple[Advert, ...]) -> tuple[tuple[Advert, ...], tuple[str, ...]]:

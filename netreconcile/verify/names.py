@@ -24,8 +24,7 @@ def names(target: Target, seen: Experience, *, full: bool) -> Iterator[Verdict]:
     """Yield how the promises about DNS stand."""
     for own in target.hosts:
         yield from _server(target, str(own.ip), seen, full=full)
-    for verdict in _records(target, seen, full=full):
-        yield excused(verdict, target.network)
+    yield from excused(_records(target, seen, full=full), target.network)
 
 
 def _server(target: Target, address: str, seen: Experience, *, full: bool) -> Iterator[Verdict]:

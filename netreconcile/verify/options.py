@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from netreconcile.verify.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from netreconcile.model import Network
 
 _TOLD = ("dhcp4.range", "dhcp4.router", "dhcp4.dns", "dhcp4.domain", "dhcp4.mtu", "dhcp6.range", "dhcp6.dns")
@@ -22,10 +24,13 @@ _BY_CODE = {
 """Beginnings of the options of dnsmasq that can change what a promise is about, by its code."""
 
 
-def excused(verdict: Verdict, network: Network) -> Verdict:
-    """Return the verdict, or that it can't be told if an option in the file can be why the promise looks broken."""
-    names = _BY_CODE.get(verdict.code, ())
-    options = tuple(option for option in network.dnsmasq_options if option.strip().startswith(names))
-    if verdict.outcome is not Outcome.BROKEN or not options:
-        return verdict
-    return replace(verdict, outcome=Outcome.UNSEEN, hint=f"dnsmasq_options may want it so: {', '.join(options)}")
+def excused(verdicts: Iterable[Verdict], network: Network) -> Iterator[Verdict]:
+    """Yield the verdicts, or that they can't be told where an option in the file can be why a promise looks broken."""
+    for verdict in verdicts:
+        names = _BY_CODE.get(verdict.code, ())
+        options = tuple(option for option in network.dnsmasq_options if option.strip().startswith(names))
+        if verdict.outcome is Outcome.BROKEN and options:
+            hint = f"dnsmasq_options may want it so: {', '.join(options)}"
+            yield replace(verdict, outcome=Outcome.UNSEEN, hint=hint)
+        else:
+            yield verdict
