@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netreconcile.graph.graph import Tone
+from netreconcile.graph.graph import COLOURS, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netreconcile.graph.graph import Graph, Node
-
-_COLOURS = {
-    Tone.PLAIN: "#57606a",
-    Tone.SAME: "#1a7f37",
-    Tone.MISSING: "#0969da",
-    Tone.DIFFERS: "#9a6700",
-    Tone.REMOVED: "#cf222e",
-    Tone.REFUSED: "#8250df",
-    Tone.BROKEN: "#bc4c00",
-}
 
 
 def dot(graph: Graph) -> str:
@@ -40,10 +30,9 @@ def _lines(graph: Graph) -> Iterator[str]:
 
 
 def _network(key: str, node: Node, ways: list[str]) -> Iterator[str]:
-    head = f"{node.mode}: {node.tone}" if node.tone else node.mode
     width = 2 if node.tone not in (Tone.PLAIN, Tone.SAME) else 1
-    label = _quoted(node.name, head, *node.details)
-    yield f'  {key} [shape=box, color="{_COLOURS[node.tone]}", penwidth={width}, label={label}]'
+    outline = f'color="{COLOURS[node.tone]}", penwidth={width}'
+    yield f"  {key} [shape=box, {outline}, label={_quoted(*node.lines)}]"
     for way in ways:
         yield f"  {way} -- {key}"
     for number, guest in enumerate(node.guests):

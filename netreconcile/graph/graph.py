@@ -37,6 +37,17 @@ class Tone(StrEnum):
     BROKEN = "broken"
 
 
+COLOURS = {
+    Tone.PLAIN: "#57606a",
+    Tone.SAME: "#1a7f37",
+    Tone.MISSING: "#0969da",
+    Tone.DIFFERS: "#9a6700",
+    Tone.REMOVED: "#cf222e",
+    Tone.REFUSED: "#8250df",
+    Tone.BROKEN: "#bc4c00",
+}
+"""Of a network's outline, on white; the word itself stands in its text."""
+
 _TONES = {
     Verb.NOTHING: Tone.SAME,
     Verb.ADOPT: Tone.SAME,
@@ -76,6 +87,11 @@ class Node:
     tone: Tone = Tone.PLAIN
     guests: tuple[Plug, ...] = ()
     more: int = 0
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return what is written in its box."""
+        return (self.name, f"{self.mode}: {self.tone}" if self.tone else self.mode, *self.details)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from netreconcile.graph.graph import Tone
+from netreconcile.graph.graph import COLOURS, Tone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,15 +15,14 @@ if TYPE_CHECKING:
 
 _STRANGE = re.compile(r"[^\w .,/:-]|_|[.-](?= )")
 """All but letters, digits and what is nothing to Mermaid's syntax nor to the Markdown that it reads labels as."""
-_CLASSES = {
-    Tone.SAME: ("same", "stroke:#1a7f37,stroke-width:2px"),
-    Tone.MISSING: ("missing", "stroke:#0969da,stroke-width:3px,stroke-dasharray:6 3"),
-    Tone.DIFFERS: ("differs", "stroke:#9a6700,stroke-width:3px"),
-    Tone.REMOVED: ("removed", "stroke:#cf222e,stroke-width:3px,stroke-dasharray:2 3"),
-    Tone.REFUSED: ("refused", "stroke:#8250df,stroke-width:4px"),
-    Tone.BROKEN: ("broken", "stroke:#bc4c00,stroke-width:4px"),
+_OUTLINES = {
+    Tone.SAME: "stroke-width:2px",
+    Tone.MISSING: "stroke-width:3px,stroke-dasharray:6 3",
+    Tone.DIFFERS: "stroke-width:3px",
+    Tone.REMOVED: "stroke-width:3px,stroke-dasharray:2 3",
+    Tone.REFUSED: "stroke-width:4px",
+    Tone.BROKEN: "stroke-width:4px",
 }
-"""Class and style of a network's outline; the word itself stands in its text."""
 
 
 def mermaid(graph: Graph) -> str:
@@ -40,15 +39,14 @@ def _lines(graph: Graph) -> Iterator[str]:
     for number, node in enumerate(graph.networks):
         yield from _network(f"net{number}", node, [ways[way] for way in node.ways])
     used = {node.tone for node in graph.networks}
-    for tone, (name, style) in _CLASSES.items():
+    for tone, outline in _OUTLINES.items():
         if tone in used:
-            yield f"  classDef {name} {style}"
+            yield f"  classDef {tone.name.lower()} stroke:{COLOURS[tone]},{outline}"
 
 
 def _network(key: str, node: Node, ways: list[str]) -> Iterator[str]:
-    style = f":::{_CLASSES[node.tone][0]}" if node.tone else ""
-    head = f"{node.mode}: {node.tone}" if node.tone else node.mode
-    yield f'  {key}["{_label(node.name, head, *node.details)}"]{style}'
+    outline = f":::{node.tone.name.lower()}" if node.tone else ""
+    yield f'  {key}["{_label(*node.lines)}"]{outline}'
     for way in ways:
         yield f"  {way} --- {key}"
     for number, guest in enumerate(node.guests):

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from netreconcile.graph.graph import Tone
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -46,15 +44,6 @@ STYLE = """\
 .nr .line{stroke:var(--line);stroke-width:1.5;fill:none}.nr .cut{stroke-dasharray:3 3}
 """
 _BACKGROUND = ".nr{background:#fff}@media(prefers-color-scheme:dark){.nr{background:#0d1117}}\n"
-_COLOURS = {
-    Tone.PLAIN: "var(--line)",
-    Tone.SAME: "var(--same)",
-    Tone.MISSING: "var(--missing)",
-    Tone.DIFFERS: "var(--differs)",
-    Tone.REMOVED: "var(--removed)",
-    Tone.REFUSED: "var(--refused)",
-    Tone.BROKEN: "var(--broken)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +131,7 @@ def _height(node: Node) -> int:
 
 
 def _card(node: Node, left: int, top: int) -> Iterator[str]:
-    colour, width = _COLOURS[node.tone], WIDTH - _INDENT
+    colour, width = f"var(--{node.tone.name.lower() if node.tone else 'line'})", WIDTH - _INDENT
     height = _height(node)
     yield f'<rect class="card" x="{left}" y="{top}" width="{width}" height="{height}" rx="6"/>'
     yield f'<rect x="{left}" y="{top}" width="5" height="{height}" rx="2" style="fill:{colour}"/>'
