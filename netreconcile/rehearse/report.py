@@ -10,7 +10,7 @@ from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION, plan_document
 from netreconcile.rehearse.outcome import Would
 from netreconcile.render import Line, guest_names, plan_lines
-from netreconcile.verify.report import counted, verdict_lines
+from netreconcile.verify.report import counted, promise_document, verdict_lines
 from netreconcile.verify.verdict import Outcome as Seen
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netreconcile.errors import Path, Position
     from netreconcile.rehearse.outcome import Act, Gap, Rehearsal, Taken
-    from netreconcile.verify.verdict import NetworkVerdict, Verdict
+    from netreconcile.verify.verdict import NetworkVerdict
 
 _STYLES = {Would.WORK: "bold green", Would.DO_NOTHING: "bold green", Would.BE_REFUSED: "bold yellow"}
 
@@ -77,7 +77,11 @@ def rehearsal_document(rehearsal: Rehearsal) -> dict[str, Any]:
         },
         "acts": [_act(act) for act in rehearsal.acts],
         **{str(outcome): counts[outcome] for outcome in Seen},
-        "promises": [_promise(network, verdict) for network in rehearsal.verdicts for verdict in network.verdicts],
+        "promises": [
+            {"network": network.network, **promise_document(verdict)}
+            for network in rehearsal.verdicts
+            for verdict in network.verdicts
+        ],
     }
 
 
@@ -177,16 +181,4 @@ def _step(taken: Taken, *, undo: bool) -> dict[str, Any]:
         "outcome": str(taken.result.outcome),
         "message": taken.result.message,
         "seconds": round(taken.seconds, 3),
-    }
-
-
-def _promise(network: NetworkVerdict, verdict: Verdict) -> dict[str, Any]:
-    return {
-        "network": network.network,
-        "code": verdict.code,
-        "subject": verdict.subject or None,
-        "outcome": str(verdict.outcome),
-        "expected": verdict.expected,
-        "seen": None if verdict.outcome is Seen.UNSEEN else verdict.seen,
-        "hint": verdict.hint or None,
     }

@@ -115,12 +115,13 @@ def _network(network: NetworkVerdict) -> dict[str, Any]:
         "name": network.network,
         "mode": network.mode,
         "seconds": round(network.seconds, 3),
-        "promises": [_promise(verdict) for verdict in network.verdicts],
+        "promises": [promise_document(verdict) for verdict in network.verdicts],
         "remarks": [{"code": remark.code, "message": remark.message} for remark in network.remarks],
     }
 
 
-def _promise(verdict: Verdict) -> dict[str, Any]:
+def promise_document(verdict: Verdict) -> dict[str, Any]:
+    """Return how a promise stands."""
     return {
         "code": verdict.code,
         "subject": verdict.subject or None,
