@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from netreconcile.kernel.state import Subnet
     from netreconcile.model import Network
 
-HEARS_ROUTERS = 2
-"""The value of accept_ra with which a host that forwards hears routers all the same (ip-sysctl.rst)."""
 USUAL = ("virbr0",)
 SPARE_INSTANCES = 20
 """So many inotify instances other programs of root may need."""
@@ -54,13 +52,15 @@ class Check:
 class Surroundings:
     """What of the host matters beside its kernel state.
 
-    `running` are the names of processes; `accept_ra` is by link; `everywhere` are protocols with somebody at port 53 of
-    all addresses; `zone` is whether firewalld knows libvirt's zone; `unmanaged` are patterns of links that
-    NetworkManager is told to leave alone, `profiles` those for which it has a profile.
+    `running` are the names of processes; `accept_ra` is by link, and for `all`; `told` are the links with routes that
+    the kernel itself made of what routers say; `everywhere` are protocols with somebody at port 53 of all addresses;
+    `zone` is whether firewalld knows libvirt's zone; `unmanaged` are patterns of links that NetworkManager is told to
+    leave alone, `profiles` those for which it has a profile.
     """
 
     running: frozenset[str] = frozenset()
     accept_ra: Mapping[str, int] = field(default_factory=dict)
+    told: tuple[str, ...] = ()
     everywhere: tuple[str, ...] = ()
     zone: bool = False
     unmanaged: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def checkup(
     """Yield what was found of the host: `wanted` are networks of a file, if any, `there` those that libvirt has."""
     yield from _subnets(state, wanted, there)
     yield from _devices(state, wanted)
-    yield from _routers(state, around, wanted)
+    yield from _routers(around, wanted)
     yield from _forward(state, around, wanted)
     yield from _firewalld(around)
     yield from _network_manager(around, _bridges({**there, **wanted}))
@@ -158,31 +158,30 @@ def _devices(state: KernelState, wanted: Mapping[str, Network]) -> Iterator[Chec
                 yield Check("host-device", Mark.FAIL, f"{name} needs {device}, which isn't there", remedy)
 
 
-def _routers(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
+def _routers(around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
     """Yield whether the host would stop to hear the routers that it has its IPv6 routes from, once it forwards IPv6.
 
-    libvirt refuses networks with IPv6 then (virNetDevIPCheckIPv6Forwarding in virnetdevip.c).
+    libvirt refuses networks with IPv6 then (virNetDevIPCheckIPv6Forwarding in virnetdevip.c). With 2 the kernel hears
+    routers although it forwards; with 0 it hears none, unless all links shall (ip-sysctl.rst).
     """
-    routes = () if isinstance(state.routes, Unread) else state.routes
-    told = sorted({route.device for route in routes if route.protocol == "ra" and route.device})
-    deaf = [device for device in told if around.accept_ra.get(device, HEARS_ROUTERS) != HEARS_ROUTERS]
+    heard = {link: around.accept_ra.get(link) or around.accept_ra.get("all") for link in around.told}
+    deaf = [link for link, value in heard.items() if value == 1]
     six = any(
         network.mode in ("nat", "route", "open") and ":" in ip.address
         for network in wanted.values()
         for ip in network.ips
     )
-    for device in deaf:
-        setting = f"net.ipv6.conf.{device}.accept_ra"
+    for link in deaf:
+        setting, file = f"net/ipv6/conf/{link}/accept_ra", f"/etc/sysctl.d/90-accept-ra-{link}.conf"
         yield Check(
             "accept-ra",
             Mark.FAIL if six else Mark.NOTE,
-            f"{setting} = {around.accept_ra[device]}: libvirt refuses IPv6 networks with a way out, as forwarding would"
-            f" cost the host its own IPv6 routes through {device}",
-            f"echo '{setting} = 2' | sudo tee /etc/sysctl.d/90-accept-ra.conf && sudo sysctl -p"
-            " /etc/sysctl.d/90-accept-ra.conf",
+            f"{setting} isn't 2: libvirt refuses IPv6 networks with a way out, as forwarding would cost the host its"
+            f" own IPv6 routes through {link}",
+            f"echo '{setting} = 2' | sudo tee {file} && sudo sysctl -p {file}",
         )
-    if told and not deaf:
-        yield Check("accept-ra", Mark.OK, f"accept_ra = 2 on {', '.join(told)}: forwarding IPv6 costs no route")
+    if around.told and not deaf:
+        yield Check("accept-ra", Mark.OK, f"forwarding IPv6 costs no route that routers told {', '.join(around.told)}")
 
 
 def _forward(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 ZONES = ("/usr/lib/firewalld/zones/libvirt.xml", "/etc/firewalld/zones/libvirt.xml")
 MANAGER = tuple(Path(root, "NetworkManager") for root in ("/usr/lib", "/run", "/etc"))
 """Where NetworkManager is configured (NetworkManager.conf(5)), and where it has its profiles."""
+SYSCTL = "/proc/sys/net/ipv6/conf"
+_ADDRCONF = 0x00040000
+"""The flag of routes that the kernel itself has made of what a router said (RTF_ADDRCONF in linux/ipv6_route.h)."""
 SOCKETS = {"UDP": ("udp", "udp6"), "TCP": ("tcp", "tcp6")}
 _DNS = 53
 _LISTENS = {"UDP": "07", "TCP": "0A"}
@@ -109,7 +112,8 @@ def surroundings(links: list[str]) -> Surroundings:
     """Return what of this host matters beside its kernel state."""
     return Surroundings(
         running=frozenset(_processes()),
-        accept_ra={link: int(value) for link in links if (value := _text(f"/proc/sys/net/ipv6/conf/{link}/accept_ra"))},
+        accept_ra={link: int(value) for link in ("all", *links) if (value := _text(f"{SYSCTL}/{link}/accept_ra"))},
+        told=tuple(dict.fromkeys(_told_by_routers())),
         everywhere=tuple(protocol for protocol in SOCKETS if _listens_everywhere(protocol)),
         zone=any(map(os.path.exists, ZONES)),
         unmanaged=tuple(_unmanaged()),
@@ -122,6 +126,13 @@ def _processes() -> Iterator[str]:
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             yield _text(f"{entry.path}/comm")
+
+
+def _told_by_routers() -> Iterator[str]:
+    for line in _text("/proc/net/ipv6_route").splitlines():
+        *_, flags, link = line.split()
+        if int(flags, 16) & _ADDRCONF:
+            yield link
 
 
 def _listens_everywhere(protocol: str) -> bool:

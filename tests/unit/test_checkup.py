@@ -70,14 +70,35 @@ def test_devices_of_the_host_that_the_file_names_must_be_there() -> None:
 
 
 def test_routers_that_would_not_be_heard_any_more_are_in_the_way_of_ipv6_only() -> None:
-    state = replace(STATE, routes=(TOLD,))
-    deaf = Surroundings(accept_ra={"eth0": 1})
+    deaf = Surroundings(accept_ra={"eth0.7": 1}, told=("eth0.7",))
     six = network(ips=[{"address": "fd00::1/64"}], mode="route")
-    assert checks(state, deaf, net=NAT)["accept-ra"].mark is Mark.NOTE
-    check = checks(state, deaf, net=six)["accept-ra"]
+    assert checks(around=deaf, net=NAT)["accept-ra"].mark is Mark.NOTE
+    check = checks(around=deaf, net=six)["accept-ra"]
     assert check.mark is Mark.FAIL
-    assert "net.ipv6.conf.eth0.accept_ra = 2" in check.remedy
-    assert checks(state, Surroundings(accept_ra={"eth0": 2}), net=six)["accept-ra"].mark is Mark.OK
+    assert check.remedy == (
+        "echo 'net/ipv6/conf/eth0.7/accept_ra = 2' | sudo tee /etc/sysctl.d/90-accept-ra-eth0.7.conf"
+        " && sudo sysctl -p /etc/sysctl.d/90-accept-ra-eth0.7.conf"
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept_ra", "mark"),
+    [
+        ({"all": 1, "eth0": 2}, Mark.OK),
+        ({"all": 0, "eth0": 0}, Mark.OK),
+        ({"all": 1, "eth0": 0}, Mark.FAIL),
+        ({"all": 2, "eth0": 1}, Mark.FAIL),
+    ],
+)
+def test_routers_are_heard_as_libvirt_tells(accept_ra: dict[str, int], mark: Mark) -> None:
+    six = network(ips=[{"address": "fd00::1/64"}], mode="route")
+    assert checks(around=Surroundings(accept_ra=accept_ra, told=("eth0",)), net=six)["accept-ra"].mark is mark
+
+
+def test_routes_that_a_network_manager_made_of_what_routers_say_are_safe() -> None:
+    six = network(ips=[{"address": "fd00::1/64"}], mode="route")
+    state = replace(STATE, routes=(TOLD,))
+    assert "accept-ra" not in checks(state, Surroundings(accept_ra={"all": 1, "eth0": 0}), net=six)
 
 
 def test_dockers_drop_is_in_the_way_of_what_libvirt_makes_no_rules_for() -> None:
