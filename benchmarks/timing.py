@@ -42,10 +42,14 @@ class Failed(Exception):
 
 
 def sample(case: Case, log: Path) -> Sample:
-    """Run the command once; what it prints goes to the log. Raises Failed."""
+    """Run the command once; what it prints goes to the log. Raises Failed.
+
+    Python may keep what it has compiled, as it does of a program that is installed.
+    """
     case.before()
     command = [sys.executable, "-I", "-S", str(STARTER), str(log), *case.command]
-    ran = subprocess.run(command, env=case.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    environment = {name: value for name, value in case.environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    ran = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
     code, *figures = json.loads(ran.stdout)
     if code != 0:
         msg = f"{' '.join(case.command)}: exit code {code}\n{log.read_text(errors='replace')[-2000:]}"
