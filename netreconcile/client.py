@@ -24,6 +24,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 class Client:
     """What calls go through: `api` is libvirt's module, `connection` libvirt's own connection, which may change.
 
+    `networks` are libvirt's handles by name. Each is of a UUID: that of a network that was removed stays useless, also
+    where another one has the name now.
+
     Raises Unreachable, after `timeout` seconds at the latest.
     """
 
@@ -33,6 +36,7 @@ class Client:
         self._readonly = readonly
         self._timeout = timeout
         self.connection = self._reach(timeout)
+        self.networks: dict[str, libvirt.virNetwork] = {}
 
     def call(self, words: str, function: Callable[[], T]) -> T:
         """Return what the function returns, which calls libvirt once. Raises LibvirtFailed."""
@@ -42,13 +46,18 @@ class Client:
             raise self._failed(words, error) from error
 
     def lookup(self, words: str, name: str) -> libvirt.virNetwork:
-        """Return libvirt's handle of a network. Raises LibvirtFailed."""
-        network: libvirt.virNetwork = self.call(words, lambda: self.connection.networkLookupByName(name))
-        return network
+        """Return libvirt's handle of a network, asked for once. Raises LibvirtFailed.
+
+        libvirt answers such a question only when no network is starting or stopping any more (virNetworkObjFindByName).
+        """
+        if name not in self.networks:
+            self.networks[name] = self.call(words, lambda: self.connection.networkLookupByName(name))
+        return self.networks[name]
 
     def reopen(self, patience: float) -> None:
         """`connection` is a new one. Raises Unreachable after `patience` seconds without one."""
         self.close()
+        self.networks.clear()
         end, pause = monotonic() + patience, FIRST_PAUSE
         while True:
             left = max(end - monotonic(), 0)

@@ -31,6 +31,7 @@ def definitions(client: Client) -> Iterator[Definition]:
     autostart = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)}
     active = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     persistent = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_PERSISTENT)}
+    client.networks = {item.name(): item for item in networks}
     for item in networks:
         uuid = item.UUIDString()
         if uuid in persistent or uuid in active:
@@ -54,6 +55,7 @@ def definition(client: Client, name: str) -> Definition | None:
         )
     except LibvirtFailed as error:
         _raise_unless_gone(client, error)
+        client.networks.pop(name, None)
         return None
 
 

@@ -67,7 +67,6 @@ def test_a_plan_reads_the_leases_too(host: LabHost) -> None:
         "virNetworkGetXMLDesc": 2,
         "virNetworkListAllPorts": 1,
         "virNetworkGetDHCPLeases": 1,
-        "virNetworkLookupByName": 2,
     }
 
 
@@ -93,5 +92,25 @@ def test_a_change_of_one_network_costs_the_others_two_reads(host: LabHost) -> No
         "virNetworkGetXMLDesc": 4,
         "virNetworkListAllPorts": 2,
         "virNetworkGetDHCPLeases": 2,
-        "virNetworkLookupByName": 4,
+    }
+
+
+def test_a_network_that_is_made_is_read_before_and_after_each_step_and_once_more(host: LabHost) -> None:
+    costs = []
+    for size in (2, 5):
+        host.clear()
+        costs.append(counted(host, "apply", networks(size)))
+    more = costs[1] - costs[0]
+    reads = 5  # before and after define, autostart and start; before the first there is nothing to read
+    assert {name: count / 3 for name, count in more.items()} == {
+        "virNetworkLookupByName": 2,
+        "virNetworkIsPersistent": reads,
+        "virNetworkIsActive": reads,
+        "virNetworkGetAutostart": reads,
+        "virNetworkGetXMLDesc": reads + 1 + 2,
+        "virNetworkDefineXMLFlags": 1,
+        "virNetworkSetAutostart": 1,
+        "virNetworkCreate": 1,
+        "virNetworkListAllPorts": 1,
+        "virNetworkGetDHCPLeases": 1,
     }
