@@ -167,9 +167,9 @@ def progress(total: int) -> Callable[[Step, Result | None], None]:
             number += 1
             line = Line(f"[{number}/{total}] {step}" if number <= total else f"[back] {step}")
         elif result.outcome is Outcome.FAILED:
-            line = Line(f"        failed: {result.message}", "bold red")
+            line = Line(f"        {step}: failed: {result.message}", "bold red")
         elif result.message:
-            line = Line(f"        {result.message}", "yellow")
+            line = Line(f"        {step}: {result.message}", "yellow")
         else:
             return
         with suppress(OSError):  # the terminal may be gone; that must not tear the change

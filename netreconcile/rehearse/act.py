@@ -101,21 +101,25 @@ class Copy:
 
 @dataclass
 class _Clock:
-    """How long each step took, in the order in which they were taken."""
+    """How long each step took, in the order in which they were taken; of steps at the same time, how much longer."""
 
     tell: Callable[[str], None]
     total: int
-    began: float = 0.0
+    begun: int = 0
+    since: float = 0.0
     seconds: list[float] = field(default_factory=list[float])
 
     def watch(self, step: Step, result: Result | None) -> None:
         """Take note of a step before and after it."""
-        if result is None:
-            number = len(self.seconds) + 1
-            self.tell(f"[{number}/{self.total}] {step}" if number <= self.total else f"[back] {step}")
-            self.began = time.monotonic()
-        else:
-            self.seconds.append(time.monotonic() - self.began)
+        now = time.monotonic()
+        if result:
+            self.seconds.append(now - self.since)
+            self.since = now
+            return
+        if self.begun == len(self.seconds):  # nothing else is under way
+            self.since = now
+        self.begun += 1
+        self.tell(f"[{self.begun}/{self.total}] {step}" if self.begun <= self.total else f"[back] {step}")
 
     def timed(self, results: tuple[Result, ...]) -> tuple[Taken, ...]:
         """Return the next results, each with its time; to be asked once, in the order of the steps."""
