@@ -16,7 +16,7 @@ from lxml import etree
 from netreconcile.binding import NAMESPACES, Binding, bindings
 from netreconcile.mark import Mark, read_mark, write_mark
 from netreconcile.model import Element, Network
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

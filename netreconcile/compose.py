@@ -14,7 +14,7 @@ import yaml
 
 from netreconcile import scalars, syntax
 from netreconcile.errors import InvalidTopology, Position, Problem
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,7 +104,7 @@ class _Composer:
             return next(self._events)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             found = syntax.problem(error, self._text, self._file)
-            self.problems.append(replace(found, message=printable(found.message), hint=printable(found.hint)))
+            self.problems.append(found._replace(message=printable(found.message), hint=printable(found.hint)))
             raise InvalidTopology(tuple(self.problems)) from error
 
     def _node(self, event: yaml.Event, depth: int) -> Node:

@@ -1,11 +1,13 @@
-"""What can go wrong, as a tree: each error carries its data, its exit code and the sentence for the user."""
+"""What can go wrong, as a tree: each error carries its data, its exit code and the sentence for the user.
+
+Every command loads it, so it makes do without dataclasses: their import takes longer than all else here.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 _SIMPLE = re.compile(r"[\w.-]+")
 
@@ -20,8 +22,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a topology file; line and column count from 1."""
 
     file: str
@@ -32,8 +33,7 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing wrong with a topology.
 
     `code` names the rule ("unknown-key", "range-outside-subnet"); `hint` says what to do next, or is empty.

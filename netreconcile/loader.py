@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -14,8 +14,8 @@ from netreconcile.compose import MAX_VALUES
 from netreconcile.errors import InvalidTopology, Path, Position, Problem, Severity
 from netreconcile.mistakes import field_model, kind_of, mistake, nearest
 from netreconcile.model import Element, Network, Policy, Topology
+from netreconcile.printable import printable
 from netreconcile.reader import Document, read, read_files
-from netreconcile.spelling import printable
 
 E = TypeVar("E", bound=Element)
 
@@ -123,7 +123,7 @@ class _Findings:
         if len(kept) == MAX_PROBLEMS and key not in kept:
             end = f"these are the first {MAX_PROBLEMS} errors; the rest is not told"
             raise InvalidTopology((*self.problems(), Problem("too-many-problems", end, position=position)))
-        kept.setdefault(key, replace(problem, position=position, message=message, hint=hint))
+        kept.setdefault(key, problem._replace(position=position, message=message, hint=hint))
 
     def problems(self) -> tuple[Problem, ...]:
         """Return them in the order of the files; what is an error somewhere isn't a warning, too."""
@@ -148,7 +148,7 @@ def _joined(source: Source, found: _Findings) -> dict[str, Any]:
             problem = _join(parts, key, item)
             if problem:
                 place = document.key_position(problem.path) if problem.path else document.position(())
-                found.add(replace(problem, position=place))
+                found.add(problem._replace(position=place))
     if not any(document.value for document in source.documents):
         if not found.errors:
             where = source.documents[0].position(()) if source.documents else None

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING, TextIO
 
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 if TYPE_CHECKING:
     import logging

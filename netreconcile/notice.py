@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from netreconcile.actions import Impact
 from netreconcile.drift import Cause
 from netreconcile.networkplan import Verb
+from netreconcile.printable import printable
 from netreconcile.render import guest_names
-from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final, Never
 
 from netreconcile import compose
 from netreconcile.errors import InvalidTopology, Path, Position, Problem
+from netreconcile.printable import printable
 from netreconcile.sources import content_of, expand
-from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,9 +27,7 @@ _MARKS: Final = ((b"\xff\xfe", "UTF-16 or UTF-32"), (b"\xfe\xff", "UTF-16"), (b"
 # What YAML forbids; the line breaks (NEL, LS, PS) that count as such in YAML 1.1 only: a comment could hide keys; and
 # what turns the direction of writing: whoever reviews the file would see something else than what it says.
 _ESCAPABLE: Final = frozenset("\x85\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-FORBIDDEN: Final = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)
+FORBIDDEN: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 """A character that can't stand in a topology."""
 
 

@@ -14,7 +14,7 @@ from netreconcile.document import fingerprint
 from netreconcile.entry import Entry, Status
 from netreconcile.errors import dotted
 from netreconcile.networkplan import NetworkPlan, Verb
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

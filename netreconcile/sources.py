@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from netreconcile.errors import InvalidTopology, Problem
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 
 def expand(argument: str) -> list[str]:

@@ -1,6 +1,6 @@
 """One spelling for texts that libvirt and its users write in several ways: addresses, MACs, leases, ranges.
 
-Each function returns the canonical spelling or raises ValueError with a sentence for the user; `printable` takes all.
+Each function returns the canonical spelling or raises ValueError with a sentence for the user.
 """
 
 from __future__ import annotations
@@ -49,19 +49,6 @@ def unescaped(text: str) -> str:
         msg = f"{text!r} holds {match[0]!r}, which libvirt writes unescaped here: its own XML would break"
         raise ValueError(msg)
     return text
-
-
-def printable(text: str, longest: int | None = None) -> str:
-    """Return a text that does nothing to a terminal, on one line, cut at `longest` characters.
-
-    Escaped is whatever isn't seen as itself: control characters, line breaks, odd spaces, what turns the direction of
-    writing. An escape counts as one character.
-    """
-    if longest is not None and len(text) > longest:
-        text = f"{text[: longest - 1]}…"
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 @functools.lru_cache(maxsize=65536)

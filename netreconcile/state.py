@@ -17,8 +17,8 @@ from netreconcile.entry import LATEST, When
 from netreconcile.errors import InvalidState, dotted
 from netreconcile.machine import Machine, oddity
 from netreconcile.observed import Guest, Host
+from netreconcile.printable import printable
 from netreconcile.record import NetworkRecord, recorded
-from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ def reported(options: argparse.Namespace, plan: Plan, host: Host, loaded: Loaded
 
     def where(path: Place) -> Position | None:
         place = loaded.source.position(path, key=len(path) <= 2)  # noqa: PLR2004 -- a network stands where its name does
-        return replace(place, file=_from_root(place.file)) if place else None
+        return place._replace(file=_from_root(place.file)) if place else None
 
     found, unseen = (below.findings, below.unknown) if below else ((), "")
     about = subject(options.command, plan, loaded.topology, host, where, below=found, unseen=unseen)

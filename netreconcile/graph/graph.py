@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from netreconcile.networkplan import Verb
-from netreconcile.spelling import printable
+from netreconcile.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -11,8 +11,8 @@ from netreconcile.codec import identity, keys
 from netreconcile.graph.graph import of_plan
 from netreconcile.model import Element
 from netreconcile.networkplan import Verb
+from netreconcile.printable import printable
 from netreconcile.render import difference, refusal, summary
-from netreconcile.spelling import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

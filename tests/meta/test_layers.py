@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "netreconcile"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "schemas" not in path.parts)
 CORE = (
     "errors",
+    "printable",
     "spelling",
     "notation",
     "binding",

@@ -108,27 +108,3 @@ def test_seconds_keep_their_meaning(seconds: int) -> None:
         assert int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]] == seconds
     else:
         assert text == "infinite"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("web-1 é 😀 日本", "web-1 é 😀 日本"),
-        ("a\n+ prod: create", "a\\n+ prod: create"),
-        ("\x1b[2J\x9b31m\x07", "\\x1b[2J\\x9b31m\\x07"),
-        ("a\u202eb\u2066\u200f", "a\\u202eb\\u2066\\u200f"),
-        ("a\u2028b\x85c\xa0d\ufeff", "a\\u2028b\\x85c\\xa0d\\ufeff"),
-        ("\ud800\U000e0001", "\\ud800\\U000e0001"),
-        ("a\\nb", "a\\nb"),
-    ],
-)
-def test_what_a_terminal_would_obey_is_shown_escaped(text: str, shown: str) -> None:
-    assert spelling.printable(text) == shown
-
-
-@given(st.text(), st.integers(1, 9))
-def test_every_text_is_shown_on_one_line(text: str, longest: int) -> None:
-    assert spelling.printable(text).isprintable()
-    assert spelling.printable(text) == text or not text.isprintable()
-    assert spelling.printable("é" * 20, longest) == "é" * (longest - 1) + "…"
-    assert spelling.printable("é" * longest, longest) == "é" * longest
