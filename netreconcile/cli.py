@@ -61,17 +61,19 @@ def parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"netreconcile {__version__}")
     top.set_defaults(verbose=0, log_format="text")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser, prog=top.prog)
     for command in COMMANDS:
+        asked = line is None or command.name in line
         added = commands.add_parser(
             command.name,
+            add_help=asked,
             help=command.does,
             description=f"{command.does[0].upper()}{command.does[1:]}.",
             epilog=_EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(module=f"netreconcile.commands.{command.name if command.name != 'import' else 'import_'}")
-        if line is None or command.name in line:
+        if asked:
             command.configure(added)
     return top
 

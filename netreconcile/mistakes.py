@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 
@@ -81,6 +80,8 @@ def nearest(key: str, known: Sequence[str]) -> str:
     for candidate in (snake, f"{snake}s"):
         if candidate in known:
             return f"did you mean {candidate!r}?"
+    import difflib  # most files have no mistake
+
     close = difflib.get_close_matches(snake, known, 1)
     return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(known)}"
 

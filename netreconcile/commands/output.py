@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -34,6 +33,8 @@ def show(lines: Iterable[Line], *, aside: bool = False) -> None:
 
 def show_json(document: dict[str, Any]) -> None:
     """Print a JSON document; what could drive a terminal is escaped in it, as JSON escapes."""
+    import json
+
     text = json.dumps(document, indent=2, ensure_ascii=False)
     if not text.replace("\n", "").isprintable():
         text = "".join(each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text)
