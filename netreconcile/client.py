@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     import libvirt
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -73,10 +72,8 @@ class Client:
 
     def close(self) -> None:
         """The connection is closed, if it wasn't."""
-        try:
+        with suppress(self.api.libvirtError):  # it was gone already
             self.connection.close()
-        except self.api.libvirtError:
-            log.debug("the connection was gone already")
 
     def _reach(self, timeout: float) -> libvirt.virConnect:
         return reach(self.api, self.uri, readonly=self._readonly, timeout=timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from netreconcile.errors import LibvirtFailed
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     import libvirt
 
     from netreconcile.client import Client
+
+_COUNTS = re.compile(r" connections='[0-9]+'")
+"""How many guests are connected, which libvirt prints into a running definition."""
+_BETWEEN = re.compile(r">\s+<")
+"""Space between elements: libvirt indents metadata more with each restart of its daemon."""
 
 
 class Definition(NamedTuple):
@@ -57,6 +63,11 @@ def definition(client: Client, name: str) -> Definition | None:
         _raise_unless_gone(client, error)
         client.networks.pop(name, None)
         return None
+
+
+def essence(xml: str | None) -> str | None:
+    """Return a definition without what changes in it although nobody changes it."""
+    return None if xml is None else _BETWEEN.sub("><", _COUNTS.sub("", xml))
 
 
 def _definition(

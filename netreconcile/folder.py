@@ -13,9 +13,8 @@ import re
 import stat
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from netreconcile.errors import Busy, JournalFailed, UsageError
@@ -40,8 +39,7 @@ _WHOLE = 2
 _LONGEST = 80
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """The folder; it needn't exist to be read."""
 
     path: Path
@@ -130,7 +128,7 @@ class Folder:
 
         Raises Busy when somebody else still has it after so many seconds, JournalFailed.
         """
-        self._make()
+        self._ensure()
         with self._opened() as folder:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | _OPEN, 0o600, dir_fd=folder)
         try:
@@ -144,7 +142,7 @@ class Folder:
         finally:
             os.close(descriptor)
 
-    def _make(self) -> None:
+    def _ensure(self) -> None:
         """The folder is there, and those above it."""
         with self._explained():
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

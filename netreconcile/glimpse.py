@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from netreconcile.client import Client
-from netreconcile.definitions import definitions
+from netreconcile.definitions import definitions, essence
 from netreconcile.errors import LibvirtFailed
-from netreconcile.observed import essence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_INTERFACE = re.compile("<interface .*?</interface>", re.DOTALL)
 
 
 def glimpse(uri: str, *, timeout: float) -> str:
@@ -34,19 +36,24 @@ def glimpse(uri: str, *, timeout: float) -> str:
 
 def _facts(client: Client) -> Iterator[object]:
     yield client.call("read libvirt's version", client.connection.getLibVersion)
-    for each in definitions(client):
-        yield each._replace(config_xml=essence(each.config_xml), running_xml=essence(each.running_xml))
-    flags = client.api.VIR_CONNECT_LIST_NETWORKS_ACTIVE
-    for network in client.call("list networks", lambda: client.connection.listAllNetworks(flags)):
-        for port in client.call("read ports", network.listAllPorts):
-            yield client.call("read ports", port.XMLDesc)
+    for name, uuid, config, running, autostart in definitions(client):
+        yield name, uuid, essence(config), essence(running), autostart
+    interfaces = list(_interfaces(client))
+    yield interfaces
+    if any(found for *_, found in interfaces):
+        # An interface that holds no port of its network any more has lost its link; so without one, ports say nothing.
+        flags = client.api.VIR_CONNECT_LIST_NETWORKS_ACTIVE
+        for network in client.call("list networks", lambda: client.connection.listAllNetworks(flags)):
+            yield sorted(port.UUIDString() for port in client.call("read ports", network.listAllPorts))
+
+
+def _interfaces(client: Client) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield each domain, its number while it runs, and its interfaces as libvirt prints them."""
     try:
-        some = client.call("list domains", client.connection.listAllDomains)
+        domains = client.call("list domains", client.connection.listAllDomains)
     except LibvirtFailed as error:
         if error.code != client.api.VIR_ERR_NO_SUPPORT:
             raise
-    else:
-        if some:
-            from netreconcile.guests import domains
-
-            yield tuple(domains(client))
+        return
+    for domain in domains:
+        yield domain.name(), domain.ID(), _INTERFACE.findall(client.call("read domain", domain.XMLDesc))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from netreconcile.definitions import essence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"
 """The state of a network that isn't there."""
-
-_COUNTS = re.compile(r" connections='[0-9]+'")
-"""How many guests are connected, which libvirt prints into a running definition."""
-_BETWEEN = re.compile(r">\s+<")
-"""Space between elements: libvirt indents metadata more with each restart of its daemon."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -152,11 +148,6 @@ class Observed:
 def state_of(there: Observed | None) -> str:
     """Return the state of a network that may be missing."""
     return there.state if there else ABSENT
-
-
-def essence(xml: str | None) -> str | None:
-    """Return a definition without what changes in it although nobody changes it."""
-    return None if xml is None else _BETWEEN.sub("><", _COUNTS.sub("", xml))
 
 
 def _digest(text: str | None) -> str:

@@ -5,7 +5,6 @@ The only module that imports libvirt, when a connection is opened, so that every
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from functools import cache
 from queue import Empty, SimpleQueue
@@ -17,8 +16,6 @@ from netreconcile.errors import Unreachable
 
 if TYPE_CHECKING:
     import libvirt
-
-log = logging.getLogger(__name__)
 
 KEEPALIVE = (5, 3)
 """Seconds of silence after which the daemon is asked whether it is there, and how often it may leave that unanswered.
@@ -94,9 +91,11 @@ def _silent(uri: str, timeout: float, *, readonly: bool) -> Unreachable:
 
 
 def _failed(uri: str, error: libvirt.libvirtError, *, readonly: bool) -> Unreachable:
+    import logging
+
     from netreconcile.advice import Failure, explain
 
     message = error.get_error_message() or str(error)
-    log.debug("%s", message)
+    logging.getLogger(__name__).debug("%s", message)
     numbers = error.get_error_code() or -1, error.get_error_domain() or -1, error.get_int1() or -1
     return Unreachable(explain(Failure(uri, message, *numbers), readonly=readonly))

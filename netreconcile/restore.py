@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netreconcile.actions import Action, Define, Impact, SetAutostart, Start, Step, Stop, Undefine
+from netreconcile.definitions import essence
 from netreconcile.diff import changes
 from netreconcile.drift import Cause, Drift
 from netreconcile.fill import as_running, filled
 from netreconcile.model import Policy
 from netreconcile.networkplan import NetworkPlan, Verb, refused
-from netreconcile.observed import essence
 from netreconcile.order import Claims, Runs, replugs
 from netreconcile.plan import Plan, arranged
 from netreconcile.policy import Limits

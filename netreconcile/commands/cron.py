@@ -6,16 +6,13 @@ import os
 import sys
 import time
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from netreconcile.commands.uri import uri_of
 from netreconcile.errors import Busy, JournalFailed, NetreconcileError
 from netreconcile.folder import folder_of
-from netreconcile.logs import Level, tell
 from netreconcile.memory import LOCK
-from netreconcile.metrics import MetricsFailed, Run, write
 
 if TYPE_CHECKING:
     import argparse
@@ -34,14 +31,14 @@ class StillComparing(Busy):
         return f"this host is being looked at already: {self.holder}. This run did nothing."
 
 
-@dataclass(slots=True)
 class Round:
     """One run. Whoever finds out sets `standing` and `code`."""
 
-    options: argparse.Namespace
-    began: float = field(default_factory=time.monotonic)
-    code: int = 1
-    standing: Standing | None = None
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.began = time.monotonic()
+        self.code = 1
+        self.standing: Standing | None = None
 
     @property
     def left(self) -> float | None:
@@ -51,6 +48,9 @@ class Round:
 
     def broke_off(self) -> None:
         """The metrics say that it can't be told how the host stands; where they can't be written, that is told."""
+        from netreconcile.logs import Level, tell
+        from netreconcile.metrics import MetricsFailed
+
         self.standing = None
         try:
             self.write_metrics()
@@ -61,6 +61,8 @@ class Round:
         """The metrics are in their file, if the options name one. Raises MetricsFailed."""
         if self.options.metrics is None:
             return
+        from netreconcile.metrics import Run, write
+
         options, seconds = self.options, time.monotonic() - self.began
         uri = self.standing.connection if self.standing else uri_of(options)
         run = Run(options.command, uri, " ".join(options.topology), self.code, time.time(), seconds, self.standing)
@@ -128,6 +130,8 @@ def _in_time(run: Round) -> Generator[None]:
 
 
 def _end(run: Round, stderr: TextIO) -> None:
+    from netreconcile.logs import Level, tell
+
     sys.stderr = stderr  # --quiet turns it away
     run.code = TOO_LATE
     run.broke_off()

@@ -10,9 +10,7 @@ from netreconcile.commands.uri import uri_of
 from netreconcile.folder import folder_of
 from netreconcile.glimpse import glimpse
 from netreconcile.kernel.here import hindrance
-from netreconcile.kernel.trace import trace
 from netreconcile.memory import Memory, files_digest, folder_digest
-from netreconcile.metrics import Standing, standing
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +41,10 @@ def _looked(options: argparse.Namespace, this: Round) -> int:
     known = memory.agreed(*before) if before else None
     if before and known:
         memory.remember(*before, known.topology)
-        this.standing = Standing(known.topology, uri_of(options), looked_below=f"-{_UNSEEN}-" not in known.host)
+        if options.metrics is not None:
+            from netreconcile.metrics import Standing
+
+            this.standing = Standing(known.topology, uri_of(options), looked_below=f"-{_UNSEEN}-" not in known.host)
         return 0
     code = _compared(options, this)
     if before and code == 0 and before == _digests(options, memory) and not _reminded(options) and this.standing:
@@ -65,6 +66,8 @@ def _kernel_digest(uri: str) -> str:
     """Return a digest of what is below libvirt, or that it can't be seen; empty where that can't be told."""
     if hindrance(uri):
         return _UNSEEN
+    from netreconcile.kernel.trace import trace
+
     try:
         return trace()
     except OSError:
@@ -83,6 +86,7 @@ def _compared(options: argparse.Namespace, this: Round) -> int:
     from netreconcile.document import plan_document
     from netreconcile.loader import load
     from netreconcile.logs import Level
+    from netreconcile.metrics import standing
     from netreconcile.notice import notice
     from netreconcile.plan import plan
     from netreconcile.render import drift_lines
