@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -55,7 +56,7 @@ class Surroundings:
     `running` are the names of processes; `accept_ra` is by link, and for `all`; `told` are the links with routes that
     the kernel itself made of what routers say; `everywhere` are protocols with somebody at port 53 of all addresses;
     `zone` is whether firewalld knows libvirt's zone; `unmanaged` are patterns of links that NetworkManager is told to
-    leave alone, `profiles` those for which it has a profile.
+    leave alone, `profiles` the ids of its profiles by link.
     """
 
     running: frozenset[str] = frozenset()
@@ -64,7 +65,7 @@ class Surroundings:
     everywhere: tuple[str, ...] = ()
     zone: bool = False
     unmanaged: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
+    profiles: Mapping[str, str] = field(default_factory=dict)
     instances: int | None = None
 
 
@@ -241,11 +242,12 @@ def _network_manager(around: Surroundings, bridges: tuple[str, ...]) -> Iterator
     code, bridges = "network-manager", bridges or USUAL
     for bridge in bridges:
         if bridge in around.profiles:
-            remedy = f"sudo nmcli connection delete {bridge}"
+            remedy = f"sudo nmcli connection delete id {shlex.quote(around.profiles[bridge])}"
             yield Check(code, Mark.FAIL, f"NetworkManager has a profile of its own for {bridge}", remedy)
     managed = [bridge for bridge in bridges if not any(fnmatchcase(bridge, each) for each in around.unmanaged)]
     if managed:
-        names = ";".join(f"interface-name:{name}" for name in (*managed, "vnet*"))
+        # All of them, as this may take the place of what an earlier fix wrote.
+        names = ";".join(f"interface-name:{name}" for name in (*bridges, "vnet*"))
         text = rf"printf '[keyfile]\nunmanaged-devices+={names}\n' | sudo tee {UNMANAGED}"
         remedy = f"{text} && sudo systemctl reload NetworkManager"
         yield Check(code, Mark.NOTE, f"NetworkManager runs, and isn't told to leave {', '.join(managed)} alone", remedy)

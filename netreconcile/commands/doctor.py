@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 ZONES = ("/usr/lib/firewalld/zones/libvirt.xml", "/etc/firewalld/zones/libvirt.xml")
 MANAGER = tuple(Path(root, "NetworkManager") for root in ("/usr/lib", "/run", "/etc"))
 """Where NetworkManager is configured (NetworkManager.conf(5)), and where it has its profiles."""
+_NO = ("0", "false", "no", "off")
 SYSCTL = "/proc/sys/net/ipv6/conf"
 _ADDRCONF = 0x00040000
 """The flag of routes that the kernel itself has made of what a router said (RTF_ADDRCONF in linux/ipv6_route.h)."""
@@ -117,7 +119,7 @@ def surroundings(links: list[str]) -> Surroundings:
         everywhere=tuple(protocol for protocol in SOCKETS if _listens_everywhere(protocol)),
         zone=any(map(os.path.exists, ZONES)),
         unmanaged=tuple(_unmanaged()),
-        profiles=tuple(_profiles()),
+        profiles=dict(_profiles()),
         instances=int(_text("/proc/sys/fs/inotify/max_user_instances") or 0) or None,
     )
 
@@ -149,17 +151,32 @@ def _unmanaged() -> Iterator[str]:
     """Yield the patterns of the links that NetworkManager is told to leave alone."""
     for root in MANAGER:
         for file in sorted([*root.glob("NetworkManager.conf"), *root.glob("conf.d/*.conf")]):
+            found = _ini(file)
             for key in ("unmanaged-devices", "unmanaged-devices+"):
-                for each in _ini(file).get("keyfile", key, fallback="").split(";"):
-                    kind, _, pattern = each.strip().partition(":")
-                    if kind == "interface-name":
-                        yield pattern.lstrip("=~")
+                yield from _patterns(found.get("keyfile", key, fallback=""))
+            for section in found.sections():
+                if section.startswith("device") and found.get(section, "managed", fallback="") in _NO:
+                    yield from _patterns(found.get(section, "match-device", fallback=""))
 
 
-def _profiles() -> Iterator[str]:
+def _patterns(devices: str) -> Iterator[str]:
+    """Yield what names links in a list of devices (Device List Format in NetworkManager.conf(5))."""
+    for each in re.split("[;,]", devices):
+        kind, _, pattern = each.strip().partition(":")
+        if kind == "interface-name":
+            yield pattern.lstrip("=~")
+        elif (kind, pattern) == ("type", "bridge"):
+            yield "*"
+
+
+def _profiles() -> Iterator[tuple[str, str]]:
+    """Yield link and id of each profile but those with which NetworkManager only shows what others have made."""
     for root in MANAGER:
         for file in root.glob("system-connections/*"):
-            yield _ini(file).get("connection", "interface-name", fallback="")
+            found = _ini(file)
+            if found.get(".nmmeta", "nm-generated", fallback="") != "true":
+                link = found.get("connection", "interface-name", fallback="")
+                yield link, found.get("connection", "id", fallback=file.stem)
 
 
 def _ini(file: Path) -> configparser.ConfigParser:

@@ -125,9 +125,13 @@ def test_network_manager_is_told_to_leave_bridges_alone() -> None:
     check = checks(around=runs, net=NAT)["network-manager"]
     assert check.mark is Mark.NOTE
     assert "unmanaged-devices+=interface-name:br1;interface-name:vnet*" in check.remedy
+    more = {"net": NAT, "new": network(bridge={"name": "br2"})}
+    check = checks(around=replace(runs, unmanaged=("br1", "vnet*")), **more)["network-manager"]
+    assert "leave br2 alone" in check.seen
+    assert "interface-name:br1;interface-name:br2;interface-name:vnet*" in check.remedy, "what was written before stays"
     assert checks(around=replace(runs, unmanaged=("br*",)), net=NAT)["network-manager"].mark is Mark.OK
-    check = checks(around=replace(runs, profiles=("br1",)), net=NAT)["network-manager"]
-    assert (check.mark, check.remedy) == (Mark.FAIL, "sudo nmcli connection delete br1")
+    check = checks(around=replace(runs, profiles={"br1": "My bridge"}), net=NAT)["network-manager"]
+    assert (check.mark, check.remedy) == (Mark.FAIL, "sudo nmcli connection delete id 'My bridge'")
 
 
 def test_another_dns_server_everywhere_is_in_the_way_of_networks_with_dns() -> None:
