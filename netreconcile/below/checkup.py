@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from dataclasses import dataclass, field
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
+from netreconcile.below.check import Check, Mark
+from netreconcile.below.passing import forward
 from netreconcile.checks import dnsmasq
 from netreconcile.checks.addresses import Interface, interface
-from netreconcile.kernel.firewall import Packet, dropped
-from netreconcile.kernel.state import KernelState, Unread
+from netreconcile.kernel.state import Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from netreconcile.kernel.ruleset import Ruleset
-    from netreconcile.kernel.state import Subnet
+    from netreconcile.below.check import Surroundings
+    from netreconcile.kernel.state import KernelState, Subnet
     from netreconcile.model import Network
 
 USUAL = ("virbr0",)
@@ -31,44 +30,6 @@ POOLS = {4: ("192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8"), 6: ("fd00:6e72::/
 """Where free subnets are looked for; private ones (RFC 1918, RFC 4193)."""
 
 
-class Mark(StrEnum):
-    """How something is: as networks need it, worth knowing, or in their way."""
-
-    OK = "ok"
-    NOTE = "note"
-    FAIL = "FAIL"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: what was seen, and what exactly helps, or nothing."""
-
-    code: str
-    mark: Mark
-    seen: str
-    remedy: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What of the host matters beside its kernel state.
-
-    `running` are the names of processes; `accept_ra` is by link, and for `all`; `told` are the links with routes that
-    the kernel itself made of what routers say; `everywhere` are protocols with somebody at port 53 of all addresses;
-    `zone` is whether firewalld knows libvirt's zone; `unmanaged` are patterns of links that NetworkManager is told to
-    leave alone, `profiles` the ids of its profiles by link.
-    """
-
-    running: frozenset[str] = frozenset()
-    accept_ra: Mapping[str, int] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
-    everywhere: tuple[str, ...] = ()
-    zone: bool = False
-    unmanaged: tuple[str, ...] = ()
-    profiles: Mapping[str, str] = field(default_factory=dict)
-    instances: int | None = None
-
-
 def checkup(
     state: KernelState, around: Surroundings, wanted: Mapping[str, Network], there: Mapping[str, Network]
 ) -> Iterator[Check]:
@@ -76,7 +37,7 @@ def checkup(
     yield from _subnets(state, wanted, there)
     yield from _devices(state, wanted)
     yield from _routers(around, wanted)
-    yield from _forward(state, around, wanted)
+    yield from forward(state, around, wanted)
     yield from _firewalld(around)
     yield from _network_manager(around, _bridges({**there, **wanted}))
     yield from _names(around, wanted, there)
@@ -183,46 +144,6 @@ def _routers(around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Ch
         )
     if around.told and not deaf:
         yield Check("accept-ra", Mark.OK, f"forwarding IPv6 costs no route that routers told {', '.join(around.told)}")
-
-
-def _forward(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
-    """Yield whether the host's own rules drop what libvirt's don't accept first.
-
-    In iptables libvirt's rules stand before others. It makes none for `open`; packets between ports of a public bridge
-    come by where br_netfilter is on; and what a table of libvirt's own accepts (nftables) another one may still drop.
-    """
-    if isinstance(state.rules, Unread):
-        yield Check("forward", Mark.NOTE, f"the firewall's rules can't be read: {state.rules.why}")
-        return
-    chain = dropped(state.rules, Packet("forward", "ip", "virbr0", "eth0", "192.168.122.2"))
-    if chain is None:  # that depends on more than is known; what reaches the end of the chain is dropped
-        chain = next(_dropping(state.rules), "")
-    if not chain:
-        yield Check("forward", Mark.OK, "the host's own firewall lets forwarded packets pass")
-        return
-    own_table = any(key[1] == "libvirt_network" for key in state.rules.chains)
-    hit = [
-        name
-        for name, network in wanted.items()
-        if network.mode == "open"
-        or (own_table and network.mode in ("nat", "route"))
-        or (network.mode == "bridge" and not network.pool and state.settings.filtered4)
-    ]
-    docker = "dockerd" in around.running or any(key[2] == "DOCKER-USER" for key in state.rules.chains)
-    chain_of_rules = "DOCKER-USER" if docker else "FORWARD"
-    bridges = [wanted[name].bridge.name or "BRIDGE" for name in hit] or ["BRIDGE"]
-    remedy = "; ".join(
-        f"sudo iptables -I {chain_of_rules} -{way} {bridge} -j ACCEPT" for bridge in bridges for way in "io"
-    )
-    who = f", which cuts off {', '.join(hit)}" if hit else ": networks of mode `open` need rules of yours"
-    seen = f"{chain} drops forwarded packets{' (Docker)' if docker else ''}{who}"
-    yield Check("forward", Mark.FAIL if hit else Mark.NOTE, seen, remedy)
-
-
-def _dropping(rules: Ruleset) -> Iterator[str]:
-    for (family, table, name), chain in rules.chains.items():
-        if chain.hook == "forward" and chain.policy == "drop" and family in ("ip", "inet"):
-            yield f"chain {name} of table {family} {table} (policy drop)"
 
 
 def _firewalld(around: Surroundings) -> Iterator[Check]:

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netreconcile.below.checkup import Check, Mark, Surroundings, checkup
+from netreconcile.below.check import Check, Mark, Surroundings
+from netreconcile.below.checkup import checkup
 from netreconcile.commands.output import show, show_json
 from netreconcile.commands.session import session
 from netreconcile.commands.uri import uri_of

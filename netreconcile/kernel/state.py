@@ -135,3 +135,9 @@ class KernelState:
     def ports(self, bridge: str) -> tuple[Link, ...]:
         """Return the links that are ports of the bridge."""
         return () if isinstance(self.links, Unread) else tuple(link for link in self.links if link.master == bridge)
+
+    def uplink(self, version: int) -> str:
+        """Return the link of the default route of an IP version; empty where there is none, or several."""
+        routes = () if isinstance(self.routes, Unread) else self.routes
+        found = {route.device for route in routes if route.to.version == version and not route.to.prefixlen}
+        return found.pop() if len(found) == 1 else ""

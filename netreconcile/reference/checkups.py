@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netreconcile.below.checkup import Mark
+from netreconcile.below.check import Mark
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.reference.shapes import DRAFT, Schema, many, mapping, maybe, text, truth, words
 

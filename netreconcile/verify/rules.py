@@ -117,7 +117,7 @@ def _packets(bridge: str, running: Network, side: _Side, state: KernelState) -> 
     own = next(iter(side.own), None)
     guest = str(own.ip + 1 if own.ip + 1 in own.network else own.ip - 1) if own else ""
     if own and running.mode in ("nat", "route", "open"):
-        outside = next(iter(running.forward.interfaces), "") or _uplink(side.version, state)
+        outside = next(iter(running.forward.interfaces), "") or state.uplink(side.version)
         yield "the way out", Packet("forward", side.family, bridge, outside, guest)
     for port in side.ports:
         source, to = (guest, str(own.ip)) if own and port == DNS else ("", "")
@@ -125,10 +125,3 @@ def _packets(bridge: str, running: Network, side: _Side, state: KernelState) -> 
     filtered = state.settings.filtered4 if side.version == 4 else state.settings.filtered6  # noqa: PLR2004 -- IPv4
     if filtered and not running.port.isolated:
         yield "guest to guest", Packet("forward", side.family, bridge, bridge, guest, guest)
-
-
-def _uplink(version: int, state: KernelState) -> str:
-    """Return the link of the default route; empty where there is none, or several."""
-    routes = () if isinstance(state.routes, Unread) else state.routes
-    found = {route.device for route in routes if route.to.version == version and not route.to.prefixlen}
-    return found.pop() if len(found) == 1 else ""

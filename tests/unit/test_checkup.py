@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netreconcile.below.checkup import Check, Mark, Surroundings, checkup
+from netreconcile.below.check import Check, Mark, Surroundings
+from netreconcile.below.checkup import checkup
+from netreconcile.kernel.ruleset import Chain, Ruleset
 from netreconcile.kernel.state import Address, Link, Route, Unread
 from tests.unit.examples import network
 from tests.unit.test_beneath import STATE, UPLINK
@@ -101,17 +103,40 @@ def test_routes_that_a_network_manager_made_of_what_routers_say_are_safe() -> No
     assert "accept-ra" not in checks(state, Surroundings(accept_ra={"all": 1, "eth0": 0}), net=six)
 
 
+FREE = network(mode="open", bridge={"name": "br7"}, ips=[{"address": "10.7.0.1/24"}])
+DOCKER = Surroundings(running=frozenset({"dockerd"}))
+
+
 def test_dockers_drop_is_in_the_way_of_what_libvirt_makes_no_rules_for() -> None:
-    state = replace(STATE, rules=saved("-A FORWARD -m set --match-set docker-ext dst -j ACCEPT", policy="DROP"))
-    around = Surroundings(running=frozenset({"dockerd"}))
-    assert checks(state, around, net=NAT)["forward"].mark is Mark.NOTE
-    check = checks(state, around, net=NAT, free=network(mode="open", bridge={"name": "br7"}))["forward"]
+    state = replace(STATE, rules=saved("-A FORWARD -j DOCKER-USER", policy="DROP"))
+    assert checks(state, DOCKER, net=NAT)["forward"].mark is Mark.NOTE
+    check = checks(state, DOCKER, net=NAT, free=FREE)["forward"]
     assert check.mark is Mark.FAIL
-    assert "(Docker), which cuts off free" in check.seen
-    assert check.remedy == (
-        "sudo iptables -I DOCKER-USER -i br7 -j ACCEPT; sudo iptables -I DOCKER-USER -o br7 -j ACCEPT"
-    )
+    assert check.seen == "chain FORWARD of table ip filter (policy drop) drops what guests of free send (Docker)"
+    assert check.remedy == "sudo iptables -I FORWARD -i br7 -j ACCEPT; sudo iptables -I FORWARD -o br7 -j ACCEPT"
     assert checks(replace(STATE, rules=Unread("no nft")))["forward"].mark is Mark.NOTE
+
+
+def test_once_a_networks_packets_pass_nothing_is_in_its_way() -> None:
+    lines = ("-A FORWARD -i br7 -j ACCEPT", "-A FORWARD -o br7 -j ACCEPT")
+    assert checks(replace(STATE, rules=saved(*lines, policy="DROP")), DOCKER, free=FREE)["forward"].mark is Mark.OK
+
+
+def test_dockers_own_place_for_rules_is_used_where_docker_has_made_it() -> None:
+    rules = saved(":DOCKER-USER - [0:0]", "-A FORWARD -j DOCKER-USER", policy="DROP")
+    assert checks(replace(STATE, rules=rules), free=FREE)["forward"].remedy.startswith(
+        "sudo iptables -I DOCKER-USER -i br7 -j ACCEPT; "
+    )
+
+
+def test_firewalld_wants_the_bridge_of_an_open_network_in_a_zone() -> None:
+    chain = Chain(hook="forward", policy="drop")
+    rules = Ruleset(chains={("inet", "firewalld", "filter_FORWARD"): chain, ("ip", "libvirt_network", "x"): Chain()})
+    assert checks(replace(STATE, rules=rules), net=NAT)["forward"].mark is Mark.OK, "libvirt puts it there itself"
+    check = checks(replace(STATE, rules=rules), net=NAT, free=FREE)["forward"]
+    assert check.remedy == (
+        "sudo firewall-cmd --permanent --zone=libvirt-routed --add-interface=br7 && sudo firewall-cmd --reload"
+    )
 
 
 def test_firewalld_needs_libvirts_zone() -> None:
@@ -125,8 +150,8 @@ def test_network_manager_is_told_to_leave_bridges_alone() -> None:
     check = checks(around=runs, net=NAT)["network-manager"]
     assert check.mark is Mark.NOTE
     assert "unmanaged-devices+=interface-name:br1;interface-name:vnet*" in check.remedy
-    more = {"net": NAT, "new": network(bridge={"name": "br2"})}
-    check = checks(around=replace(runs, unmanaged=("br1", "vnet*")), **more)["network-manager"]
+    more = network(bridge={"name": "br2"})
+    check = checks(around=replace(runs, unmanaged=("br1", "vnet*")), net=NAT, new=more)["network-manager"]
     assert "leave br2 alone" in check.seen
     assert "interface-name:br1;interface-name:br2;interface-name:vnet*" in check.remedy, "what was written before stays"
     assert checks(around=replace(runs, unmanaged=("br*",)), net=NAT)["network-manager"].mark is Mark.OK
