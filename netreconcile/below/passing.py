@@ -51,7 +51,7 @@ def _exposed(state: KernelState, rules: Ruleset, network: Network) -> Iterator[P
     if network.mode == "open" or (own_table and network.mode in ("nat", "route")):
         for own in (found for found in map(interface, network.ips) if found):
             family = "ip" if own.version == 4 else "ip6"  # noqa: PLR2004 -- IPv4
-            yield Packet("forward", family, bridge, state.uplink(own.version), str(own.ip + 1))
+            yield Packet("forward", family, bridge, state.uplink(own.version), str(own.ip))
     elif network.mode == "bridge" and not network.pool:
         for family, filtered in (("ip", state.settings.filtered4), ("ip6", state.settings.filtered6)):
             if filtered:
@@ -76,8 +76,9 @@ def _letting_pass(rules: Ruleset, packet: Packet, chain: str) -> str:
             f"sudo firewall-cmd --permanent --zone=libvirt-routed --add-interface={bridge}"
             " && sudo firewall-cmd --reload"
         )
-    program, docker = ("iptables" if packet.family == "ip" else "ip6tables"), (packet.family, "filter", "DOCKER-USER")
-    place = "DOCKER-USER" if docker in rules.chains else "FORWARD"
+    program = "iptables" if packet.family == "ip" else "ip6tables"
+    docker = any((family, name) == (packet.family, "DOCKER-USER") for family, _, name in rules.chains)
+    place = "DOCKER-USER" if docker else "FORWARD"
     return "; ".join(f"sudo {program} -I {place} -{way} {bridge} -j ACCEPT" for way in "io")
 
 

@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
 
+    from netreconcile.binding import Version
     from netreconcile.model import Network
     from netreconcile.observed import Host
 
 ZONES = ("/usr/lib/firewalld/zones/libvirt.xml", "/etc/firewalld/zones/libvirt.xml")
 MANAGER = tuple(Path(root, "NetworkManager") for root in ("/usr/lib", "/run", "/etc"))
 """Where NetworkManager is configured (NetworkManager.conf(5)), and where it has its profiles."""
+_USES_NFT = (10, 4, 0)
 _NO = ("0", "false", "no", "off")
 SYSCTL = "/proc/sys/net/ipv6/conf"
 _ADDRCONF = 0x00040000
@@ -74,6 +76,7 @@ def _lines(check: Check) -> Iterator[Line]:
 
 def _checks(options: argparse.Namespace, wanted: Mapping[str, Network]) -> Iterator[Check]:
     there: dict[str, Network] = {}
+    version = None
     try:
         with session(options, readonly=True) as here:
             host = here.connection.read()
@@ -81,14 +84,14 @@ def _checks(options: argparse.Namespace, wanted: Mapping[str, Network]) -> Itera
         first, *more = str(error).splitlines()
         yield Check("libvirt", Mark.FAIL, first, "; ".join(more))
     else:
-        there = _known(host)
+        there, version = _known(host), host.version
         release = ".".join(map(str, host.version))
         yield Check("libvirt", Mark.OK, f"libvirt {release} answers at {host.uri}; it has {len(there)} networks")
     hidden = hindrance(uri_of(options))
     if hidden and there:
         yield Check("host", Mark.FAIL, f"nothing but libvirt can be seen from here: {hidden}")
         return
-    yield from _programs()
+    yield from fit_programs(version)
     state = read(list(there))
     links = [] if not isinstance(state.links, tuple) else [link.name for link in state.links]
     yield from checkup(state, surroundings(links), wanted, there)
@@ -98,12 +101,14 @@ def _known(host: Host) -> dict[str, Network]:
     return {name: there.defined for name, there in host.networks.items() if there.defined is not None}
 
 
-def _programs() -> Iterator[Check]:
-    """Yield what libvirt needs on its host; one firewall is enough (firewall_backend in libvirt's network.conf)."""
-    firewall = programs.find("iptables") or programs.find("nft")
+def fit_programs(version: Version | None) -> Iterator[Check]:
+    """Yield whether the programs are there that libvirt of this version needs on its host; None where that isn't known.
+
+    Since 10.4 nft does instead of iptables (firewall_backend in libvirt's network.conf).
+    """
+    nft = programs.find("nft") if version is None or version >= _USES_NFT else None
     for program in programs.NETWORK:
-        instead = firewall if program.package == "iptables" else None
-        path = programs.find(program.name) or instead
+        path = programs.find(program.name) or (nft if program.package == "iptables" else None)
         if path:
             yield Check("program", Mark.OK, f"{program.name}: {path}")
         else:

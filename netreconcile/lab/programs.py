@@ -33,7 +33,7 @@ NETWORK = (
     Program("dnsmasq", "dnsmasq-base", "DHCP and DNS of the networks"),
     Program("iptables", "iptables", "firewall rules"),
     Program("ip6tables", "iptables", "firewall rules"),
-    Program("ip", "iproute2", "links of the sample host"),
+    Program("ip", "iproute2", "links, addresses and routes"),
 )
 GUESTS = (Program("qemu-system-x86_64", "qemu-system-x86", "guests"),)
 

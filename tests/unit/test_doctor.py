@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from netreconcile.below.check import Mark
 from netreconcile.commands import doctor
+from netreconcile.lab import programs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +48,16 @@ def test_a_profile_that_network_manager_only_shows_what_there_is_with_is_none(ma
     )
     (profiles / "virbr0.nmconnection").write_text(shown)
     assert doctor.surroundings([]).profiles == {"br0": "lan"}
+
+
+@pytest.mark.parametrize(("version", "fit"), [((9, 0, 0), Mark.FAIL), ((10, 4, 0), Mark.OK), (None, Mark.OK)])
+def test_nft_is_firewall_enough_for_a_libvirt_that_uses_it(
+    version: tuple[int, int, int] | None, fit: Mark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("dnsmasq", "ip", "nft"):
+        (tmp_path / name).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(programs, "SYSTEM_FOLDERS", ())
+    found = {check.seen.split(":")[0]: check.mark for check in doctor.fit_programs(version)}
+    assert (found["dnsmasq"], found["ip"]) == (Mark.OK, Mark.OK)
+    assert {found["iptables"], found["ip6tables"]} == {fit}
