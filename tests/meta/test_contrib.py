@@ -51,6 +51,14 @@ def test_an_expression_is_one_and_asks_for_what_there_is(expression: str) -> Non
         assert set(re.findall(r"(\w+)=", matchers)) <= LABELS[name]
 
 
+def test_what_a_panel_groups_by_and_writes_beside_a_line_are_labels_of_its_metrics() -> None:
+    for target in (target for panel in PANELS for target in panel["targets"]):
+        there = set.intersection(*(LABELS[name] for name in re.findall(r"netreconcile_\w+", target["expr"])))
+        grouped = {label.strip() for by in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in by.split(",")}
+        assert grouped <= there
+        assert set(re.findall(r"\{\{\s*(\w+)", target["legendFormat"])) <= (grouped or there)
+
+
 def test_every_alert_says_how_bad_it_is_and_what_to_do() -> None:
     for alert in ALERTS:
         assert alert["labels"]["severity"] in {"critical", "warning", "info"}
