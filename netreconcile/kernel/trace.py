@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-PID_FILES = Path("/run/libvirt/network")
-CONF_FILES = Path("/var/lib/libvirt/dnsmasq")
+PID_FILES = "/run/libvirt/network"
+CONF_FILES = "/var/lib/libvirt/dnsmasq"
 SETTINGS = (
     "ipv4/ip_forward",
     "ipv6/conf/all/forwarding",
@@ -36,14 +36,16 @@ _GET_GENERATION = 10 << 8 | 16
 """NFNL_SUBSYS_NFTABLES and NFT_MSG_GETGEN."""
 _GENERATION_ID = 1
 _MAIN = 254
-_BUFFER = 2**20
+_BUFFER, _LONGEST = 2**20, 2**16
 _NESTED = 0x3FFF
 """Without NLA_F_NESTED and NLA_F_NET_BYTEORDER, which may be set in an attribute's type."""
 
-_LINK, _INFO, _INFO_OF_BRIDGE, _INFO_OF_PORT = (1, 3, 4, 5, 10), 18, 2, 5
+_HEADER = struct.Struct("=HH")
+_LINK, _INFO = (1, 3, 4, 5, 10), 18
 """A link's address, name, MTU, other end and master (linux/if_link.h); all else changes by itself, or is nested."""
-_KIND, _BRIDGE, _PORT = (1, 4), (1, 5, 7), (1, 33)
-"""What kind of link it is; a bridge's delay, spanning tree and VLAN filtering; a port's state and isolation."""
+_KINDS, _BRIDGE, _PORT = (1, 4, 2, 5), (1, 5, 7), (1, 33)
+"""What kind of link it is, and of port, with what these have; a bridge's delay, spanning tree and VLAN filtering; a
+port's state and isolation."""
 _ADDRESS = (1, 2)
 _WAY = (1, 4, 5, 6, 7, 9, 18)
 """A route's target, link, gateway, metric, source, several of these, and gateway of another family."""
@@ -63,14 +65,14 @@ def _facts() -> Iterator[object]:
     with _netlink(_ROUTE) as kernel:
         for message in _dump(kernel, _GET_LINK, struct.pack("=BxHiII", 0, 0, 0, 0, 0)):
             _, number, flags = struct.unpack_from("=BxHiI", message)[1:]
-            found = dict(_attributes(message[16:]))
-            yield number, flags & 1, _of(found, _LINK), tuple(_nested(found.get(_INFO, b"")))
+            *link, info = _chosen(message[16:], (*_LINK, _INFO))
+            yield number, flags & 1, link, list(_nested(info or b""))
         for message in _dump(kernel, _GET_ADDRESS, struct.pack("=BBBBI", 0, 0, 0, 0, 0)):
             family, prefix, _, _, number = struct.unpack_from("=BBBBI", message)
-            yield family, prefix, number, _of(dict(_attributes(message[8:])), _ADDRESS)
+            yield family, prefix, number, _chosen(message[8:], _ADDRESS)
         for message in _dump(kernel, _GET_ROUTE, struct.pack("=BBBBBBBBI", *[0] * 9)):
             if message[4] == _MAIN:
-                yield message[:8], _of(dict(_attributes(message[12:])), _WAY)
+                yield message[:8], _chosen(message[12:], _WAY)
     yield _generation()
     yield [_text(f"/proc/sys/net/{name}") for name in SETTINGS]
     yield from _servers()
@@ -103,26 +105,28 @@ def _dump(kernel: socket.socket, kind: int, header: bytes) -> Iterator[bytes]:
             answer = answer[(length + 3) & ~3 :]
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    place = 0
-    while place + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, place)
-        if length < 4:  # noqa: PLR2004 -- an attribute's own header
-            return
-        yield kind & _NESTED, data[place + 4 : place + length]
+def _chosen(data: bytes, kinds: Collection[int]) -> list[bytes | None]:
+    """Return the values of the attributes of these kinds, None for each that isn't there."""
+    found: dict[int, bytes | None] = dict.fromkeys(kinds)
+    place, last, missing = 0, len(data) - _HEADER.size, len(found)
+    while missing and place <= last:
+        length, kind = _HEADER.unpack_from(data, place)
+        if length < _HEADER.size:
+            break
+        kind &= _NESTED
+        if kind in found:
+            found[kind] = data[place + 4 : place + length]
+            missing -= 1
         place += (length + 3) & ~3
-
-
-def _of(found: dict[int, bytes], kinds: Collection[int]) -> tuple[bytes | None, ...]:
-    return tuple(map(found.get, kinds))
+    return list(found.values())
 
 
 def _nested(info: bytes) -> Iterator[object]:
     """Yield what stays as it is of a bridge, or of the port of one: timers run in both."""
-    found = dict(_attributes(info))
-    yield _of(found, _KIND)
-    yield _of(dict(_attributes(found.get(_INFO_OF_BRIDGE, b""))), _BRIDGE)
-    yield _of(dict(_attributes(found.get(_INFO_OF_PORT, b""))), _PORT)
+    kind, port_of, of_bridge, of_port = _chosen(info, _KINDS)
+    yield kind, port_of
+    yield _chosen(of_bridge or b"", _BRIDGE)
+    yield _chosen(of_port or b"", _PORT)
 
 
 def _generation() -> object:
@@ -133,31 +137,31 @@ def _generation() -> object:
     _, kind = struct.unpack_from("=IH", answer)
     if kind == _ERROR:
         return struct.unpack_from("=i", answer, 16)
-    return dict(_attributes(answer[20:])).get(_GENERATION_ID)
+    return _chosen(answer[20:], (_GENERATION_ID,))
 
 
 def _servers() -> Iterator[object]:
     """Yield the DNS servers that libvirt has started: the process of each, and what it runs."""
-    try:
-        names = sorted(entry.name for entry in os.scandir(PID_FILES) if entry.name.endswith(".pid"))
-    except FileNotFoundError:
-        return
-    for name in names:
-        pid = _text(PID_FILES / name).strip()
-        yield name, pid, _text(f"/proc/{pid}/cmdline") if pid.isdigit() else ""
-        yield _changed(PID_FILES / name), _changed(CONF_FILES / f"{name.removesuffix('.pid')}.conf")
+    yield sorted(_changed(CONF_FILES, ".conf"))
+    for name, changed in sorted(_changed(PID_FILES, ".pid")):
+        pid = _text(f"{PID_FILES}/{name}").strip()
+        yield name, changed, pid, _text(f"/proc/{pid}/cmdline") if pid.isdigit() else ""
 
 
-def _changed(path: Path) -> int:
-    """Return when the file was changed; 0 where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
+def _changed(folder: str, end: str) -> Iterator[tuple[str, int]]:
+    """Yield the names of the files in the folder that end like this, and when each was changed."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(end):
+                yield entry.name, entry.stat().st_mtime_ns
 
 
-def _text(path: str | Path) -> str:
+def _text(path: str) -> str:
     """Return what the file holds; nothing where there is none."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(path).read_bytes().decode(errors="replace")
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _LONGEST).decode(errors="replace")
+        finally:
+            os.close(descriptor)
     return ""

@@ -271,6 +271,17 @@ def test_guests_that_lost_their_link_are_drift_and_plugged_in_without_a_restart(
     assert guests.drifted(NETWORKS) == ()
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_who_loses_a_link_is_seen_although_all_was_well_a_moment_ago(guests: GuestHost, name: str) -> None:
+    assert guests.drifted(NETWORKS) == ()
+    guests.forget_calls()
+    assert guests.drifted(NETWORKS) == ()
+    assert "virNetworkGetDHCPLeases" not in guests.lab.calls()  # it was only looked whether anything has changed
+    taps = guests.taps(name)
+    guests.restart(name)
+    assert sorted(guests.drifted(NETWORKS)) == sorted(f"{name}: guest unplugged: {guest}" for guest in taps)
+
+
 def test_a_stopped_network_is_started_and_its_guests_plugged_in(guests: GuestHost) -> None:
     guests.network("nat").destroy()
     assert guests.drifted(NETWORKS) == ("nat: stopped",)
