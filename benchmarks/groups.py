@@ -27,6 +27,8 @@ LIMIT = "bare libvirt-python"
 """The case that the others of its group are compared with, where it is there."""
 MOST_FOR_ANSIBLE = 10
 """Networks; it takes about a second for each, however many there are."""
+MOST_FOR_VIRSH = 100
+"""Networks; a look at each takes three processes."""
 
 
 @dataclass(slots=True)
@@ -44,7 +46,7 @@ def start_up(rounds: int) -> Iterator[Group]:
     with _folder() as folder:
         ten = folder / "ten.yaml"
         ten.write_text(sizes.text(sizes.networks(10)))
-        environment = dict(os.environ)
+        environment = _environment()
         commands: dict[str, tuple[str, ...]] = {
             "python -c pass": (PYTHON, "-c", "pass"),
             "--help": (*OURS, "--help"),
@@ -67,12 +69,16 @@ def drift(rounds: int, networks: int, hosts: int = 2) -> Iterator[Group]:
             LIMIT: (PYTHON, str(BARE / "read.py")),
             "netreconcile drift": (*OURS, "drift", str(file)),
         }
-        if shutil.which("virsh"):
+        if shutil.which("virsh") and networks <= MOST_FOR_VIRSH:
             commands["virsh script"] = ("sh", str(BARE / "virsh_read.sh"))
         if shutil.which("ansible-playbook") and networks <= MOST_FOR_ANSIBLE and hosts <= MOST_FOR_ANSIBLE:
             xml = sizes.write_xml(topology, folder / "xml")
             commands["ansible virt_net --check"] = _playbook(xml, "--check")
         cases = {name: Case(command, environment) for name, command in commands.items()}
+        # Outside of the lab's namespaces it can't look below libvirt.
+        inside = lab.running.environment(_environment())
+        whole = Case(commands["netreconcile drift"], inside, entrance=lab.running.command())
+        cases["netreconcile drift, down to the kernel"] = whole
         name, size = ("drift, 1 network, DHCP hosts", hosts) if hosts > 2 else ("drift, networks", networks)  # noqa: PLR2004
         yield Group(name, size, LIMIT, interleaved(cases, rounds, folder / "log"))
 
@@ -177,7 +183,12 @@ def _warm(lab: Lab) -> None:
 def _connected(lab: Lab) -> dict[str, str]:
     """Return the environment in which commands find the lab."""
     state = f"/proc/{lab.pid}/root/run/netreconcile"
-    return {**os.environ, "LIBVIRT_DEFAULT_URI": lab.uri, "NETRECONCILE_STATE": state}
+    return {**_environment(), "LIBVIRT_DEFAULT_URI": lab.uri, "NETRECONCILE_STATE": state}
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of commands: what is installed is compiled, so Python keeps what it compiles here, too."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _prepare(lab: Lab, *arguments: str) -> None:

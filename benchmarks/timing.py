@@ -30,11 +30,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A command to time, with its whole environment; `before` runs ahead of each round and isn't timed."""
+    """A command to time, with its whole environment; `before` runs ahead of each round and isn't timed.
+
+    `entrance` is a command that runs another one somewhere else, inside of a lab for example; that isn't timed either.
+    """
 
     command: Sequence[str]
     environment: Mapping[str, str]
     before: Callable[[], object] = lambda: None
+    entrance: Sequence[str] = ()
 
 
 class Failed(Exception):
@@ -42,14 +46,10 @@ class Failed(Exception):
 
 
 def sample(case: Case, log: Path) -> Sample:
-    """Run the command once; what it prints goes to the log. Raises Failed.
-
-    Python may keep what it has compiled, as it does of a program that is installed.
-    """
+    """Run the command once; what it prints goes to the log. Raises Failed."""
     case.before()
-    command = [sys.executable, "-I", "-S", str(STARTER), str(log), *case.command]
-    environment = {name: value for name, value in case.environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    ran = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
+    command = [*case.entrance, sys.executable, "-I", "-S", str(STARTER), str(log), *case.command]
+    ran = subprocess.run(command, env=case.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True)
     code, *figures = json.loads(ran.stdout)
     if code != 0:
         msg = f"{' '.join(case.command)}: exit code {code}\n{log.read_text(errors='replace')[-2000:]}"
