@@ -118,6 +118,7 @@ def _repair(command: argparse.ArgumentParser) -> None:
     _add_host(command)
     _add_output(command)
     _add_strict(command)
+    _add_cap(command)
     _add_allow(command)
     _add_writing(command)
     _add_permissions(command)
@@ -233,7 +234,7 @@ def _schema(command: argparse.ArgumentParser) -> None:
         "which",
         nargs="?",
         choices=(
-            *("topology", "plan", "history", "verification", "rehearsal", "status", "repair", "doctor"),
+            *("topology", "plan", "history", "verification", "rehearsal", "status", "doctor"),
             *("state", "operator-policy"),
         ),
         default="topology",

@@ -42,6 +42,7 @@ def plan_document(plan: Plan, host: Host) -> dict[str, Any]:
 def fingerprint(plan: Plan) -> str:
     """Return what tells the plan from every other one: its differences, its steps with their XML, whom they cut off.
 
+    Whether the file wants repairs below libvirt counts; what is to be repaired doesn't, as that changes by the minute.
     Where guests have their addresses from, which libvirt and which way to the host make no difference.
     """
     networks = [
@@ -54,7 +55,8 @@ def fingerprint(plan: Plan) -> str:
         }
         for part in plan.networks
     ]
-    essence = {"topology": plan.topology, "networks": networks, "steps": [_step(step) for step in plan.steps]}
+    steps, repair = [_step(step) for step in plan.steps], {"repair": True} if plan.repair else {}
+    essence = {"topology": plan.topology, "networks": networks, "steps": steps, **repair}
     return hashlib.sha256(json.dumps(essence, sort_keys=True).encode()).hexdigest()[:20]
 
 
@@ -109,6 +111,16 @@ def entry_document(entry: Entry) -> dict[str, Any]:
                 "message": done.message if done else "",
             }
             for begun, done in entry.steps
+        ],
+        "mended": [
+            {
+                "network": each.network,
+                "finding": each.finding,
+                "actions": list(each.actions),
+                "done": each.done,
+                "message": each.message,
+            }
+            for each in entry.mended
         ],
     }
 
@@ -178,7 +190,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "ended": ended.when if ended else None,
         "message": ended.message if ended else "",
         "who": header.who,
-        "networks": sorted(header.before),
+        "networks": list(entry.networks),
         "impact": header.plan.get("impact"),
         "undoes": header.undoes,
         "confirm_until": ended.confirm_until if ended else None,

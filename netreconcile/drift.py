@@ -33,6 +33,7 @@ class Cause(StrEnum):
     CONFIG_EDITED = "config edited"
     LIVE_ONLY = "live only"
     PENDING_RESTART = "pending restart"
+    BRIDGE_GONE = "bridge gone"
     UNPLUGGED = "guest unplugged"
     FOREIGN_EDIT = "foreign edit"
     FILE_CHANGED = "file changed"
@@ -77,7 +78,9 @@ def _of_the_whole(desired: Network, there: Observed) -> Iterator[Drift]:
         yield Drift(Cause.RUNNING)
     if there.persistent and desired.autostart != there.autostart:
         yield Drift(Cause.AUTOSTART_LOST if desired.autostart else Cause.AUTOSTART_GAINED)
-    if desired.state == "active" and there.active:
+    if desired.state == "active" and there.bridgeless:
+        yield Drift(Cause.BRIDGE_GONE)
+    elif desired.state == "active" and there.active:
         yield from (Drift(Cause.UNPLUGGED, guest=guest) for guest in there.loose if guest.reachable)
 
 

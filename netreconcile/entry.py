@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -16,7 +16,6 @@ from netreconcile.record import NetworkRecord, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TypeAlias
 
     from netreconcile.observed import Guest, Host, Observed
 
@@ -106,6 +105,17 @@ class Done(_Record):
     state: str
 
 
+class Mending(_Record):
+    """Something below libvirt was mended, or could not be; that is never taken back."""
+
+    record: Literal["mending"] = "mending"
+    network: str
+    finding: Told
+    actions: tuple[Told, ...]
+    done: bool
+    message: Told = ""
+
+
 class Ended(_Record):
     """The run is over."""
 
@@ -125,9 +135,8 @@ class Closed(_Record):
     by: int | None = None
 
 
-_LINE: Final[TypeAdapter[Begun | Done | Ended | Closed]] = TypeAdapter(
-    Annotated[Begun | Done | Ended | Closed, Field(discriminator="record")]
-)
+Line: TypeAlias = Begun | Done | Mending | Ended | Closed
+_LINE: Final[TypeAdapter[Line]] = TypeAdapter(Annotated[Line, Field(discriminator="record")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +145,26 @@ class Entry:
 
     number: int
     header: Header
-    lines: tuple[Begun | Done | Ended | Closed, ...] = ()
+    lines: tuple[Line, ...] = ()
 
     @property
     def status(self) -> Status:
-        """Return what has become of it."""
-        return next(
-            (line.status for line in reversed(self.lines) if isinstance(line, (Ended, Closed))), Status.UNFINISHED
-        )
+        """Return what has become of it; where not all could be mended, it was done as far as it went."""
+        last = next((line for line in reversed(self.lines) if isinstance(line, (Ended, Closed))), None)
+        if last is None:
+            return Status.UNFINISHED
+        everything = all(line.done for line in self.mended)
+        return last.status if everything or last.status is not Status.APPLIED else Status.PARTLY
+
+    @property
+    def mended(self) -> tuple[Mending, ...]:
+        """Return what was mended below libvirt, or could not be."""
+        return tuple(line for line in self.lines if isinstance(line, Mending))
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Return the names of the networks that it is about."""
+        return tuple(sorted(self.header.before.keys() | {line.network for line in self.mended}))
 
     @property
     def ended(self) -> Ended | None:

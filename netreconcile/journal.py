@@ -13,12 +13,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Header, Status, parsed, settles, why
+from netreconcile.entry import Entry, Header, Status, parsed, settles, why
 from netreconcile.errors import JournalFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from netreconcile.entry import Line
     from netreconcile.folder import Folder
 
 KEPT: Final = 100
@@ -133,7 +134,7 @@ class Writing:
     folder: Folder
     name: str
 
-    def add(self, line: Begun | Done | Ended | Closed, *, durable: bool = True) -> None:
+    def add(self, line: Line, *, durable: bool = True) -> None:
         """The line is in the file and, if durable, on disk. Raises JournalFailed."""
         self.folder.append(self.name, line.model_dump_json() + "\n", durable=durable)
 

@@ -601,6 +601,19 @@ class Network(Element):
         return not self.own_bridge and not (self.mode == "bridge" and self.bridge.name)
 
 
+class Accepted(Element):
+    """A finding below libvirt that is wanted as it is, and why; only this one, and no other of its kind."""
+
+    network: NonEmpty
+    """The network's name."""
+    finding: Literal["subnet-collides", "no-uplink", "firewall.others"]
+    """The finding's code."""
+    subject: Text = Field(default="", examples=["10.8.0.0/24 on tun0"])
+    """What the finding names after its code, word for word; left out: nothing."""
+    reason: NonEmpty
+    """Why, for those who read the file, and `drift -v`."""
+
+
 class Policy(Element):
     """Standing rules for every plan of the topology; what breaks one is held back, or refused, and said."""
 
@@ -616,6 +629,11 @@ class Policy(Element):
     are connected."""
     allowed_subnets: tuple[Subnet, ...] = Field(default=(), examples=[["10.0.0.0/8", "fd00::/8"]])
     """The only subnets that addresses of networks may be in; left out: any."""
+    repair: YesNo = False
+    """Whether `apply` also mends what is wrong below libvirt (bridges, addresses, dnsmasq, firewall rules), as `repair`
+    does, where it runs on the host as root; no guest loses its link by that. `plan` shows it."""
+    accept: tuple[Accepted, ...] = ()
+    """Findings below libvirt that are wanted as they are: they are told only with `-v`, and count nowhere."""
 
 
 class Topology(Element):

@@ -73,7 +73,8 @@ class Observed:
     | no     | yes        | set        | None        | defined only                                  |
 
     `config` and `running` are parsed from the XML; where libvirt printed something unreadable, `trouble` says so, and
-    both are None.
+    both are None. `bridgeless` is known of networks that were looked at below libvirt: the bridge is gone, libvirt
+    calls the network active all the same, and no guest of it has a link.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Observed:
     running: Network | None = None
     mark: Mark | None = None
     trouble: str = ""
+    bridgeless: bool = False
 
     @property
     def active(self) -> bool:

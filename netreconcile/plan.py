@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What makes the host match the topology: its networks by name, and the steps in the order of their execution."""
+    """What makes the host match the topology: its networks by name, and the steps in the order of their execution.
+
+    `repair` says that the topology wants what is below libvirt mended along with them.
+    """
 
     topology: str
     networks: tuple[NetworkPlan, ...]
     steps: tuple[Step, ...]
+    repair: bool = False
 
     @property
     def drifted(self) -> tuple[NetworkPlan, ...]:
@@ -68,7 +72,8 @@ def plan(
     if not topology.networks:
         reason = "the file names no network, and an empty file removes nothing: `netreconcile destroy` does"
         parts = {name: refused(name, host.networks[name], reason, part.drifts) for name, part in parts.items()}
-    return arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
+    arrangement = arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
+    return replace(arrangement, repair=topology.policy.repair)
 
 
 def _brought_back(topology: Topology, host: Host) -> dict[str, Network]:

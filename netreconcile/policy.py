@@ -23,6 +23,12 @@ class Limits:
     policy: Policy
     max_impact: Impact = Impact.REMOVE
 
+    @property
+    def cap(self) -> Impact:
+        """Return the worst that may be done to a network."""
+        given = self.policy.max_impact
+        return self.max_impact if given is None else min(self.max_impact, Impact[given.upper()])
+
 
 @dataclass(frozen=True, slots=True)
 class Objection:

@@ -186,7 +186,7 @@ def history_lines(entries: tuple[Entry, ...]) -> Iterator[Line]:
             entry.header.topology,
             str(entry.status),
             str(entry.header.plan.get("impact", "")),
-            _some(sorted(entry.header.before)),
+            _some(list(entry.networks)),
             entry.header.who,
         )
         for entry in entries
@@ -207,6 +207,9 @@ def entry_lines(entry: Entry) -> Iterator[Line]:
     yield from (Line(line) for line in header.text)
     yield Line("")
     yield Line("what was done:")
+    for each in entry.mended:
+        outcome = "done" if each.done else f"failed: {each.message}"
+        yield Line(f"  {each.network}: below libvirt: {each.finding}: {'; '.join(each.actions)}: {outcome}")
     for begun, done in entry.steps:
         outcome = f"{done.outcome}{': ' + done.message if done.message else ''}" if done else "broke off here"
         yield Line(f"  {'back: ' if begun.undo else ''}{begun.step}: {outcome}")

@@ -38,7 +38,7 @@ def moves(
         return ([Stop()], []) if there.active else ([], [])
     if there.running is None or there.running_xml is None:
         return [Start(), *replugs(there.loose)], []
-    if not stale:
+    if not stale and not there.bridgeless:
         return list(replugs(there.loose)), []
     if there.running.pool and there.connected:
         msg = (
@@ -47,14 +47,22 @@ def moves(
         )
         raise Untouchable(msg)
     leases = [f"lease hit: {sentence}" for sentence in hits(there.leases, there.running, full)]
-    if len(stale) > CHEAPER_TO_RESTART and not there.connected and all(site(change.path) for change in stale):
-        why = f"restart: nobody is connected, and it is cheaper than {len(stale)} live updates"
-        return _restart(there), [why, *leases]
+    if why := _why_restart(there, stale):
+        return _restart(there), [f"restart: {why}", *leases]
     try:
         calls = updates(there.running_xml, there.running, as_running(full, there.running), stale)
     except OnlyByRestart as reason:
         return _restart(there), [f"restart: {reason}", *_restart_notes(there, full), *leases]
     return [*calls, *replugs(there.loose)], [*_bulk_notes(calls, full), *leases]
+
+
+def _why_restart(there: Observed, stale: tuple[Change, ...]) -> str:
+    """Return why a restart is better than what could be changed live, or nothing."""
+    if there.bridgeless:
+        return "only that makes its bridge again, and without one no guest has a link"
+    if len(stale) > CHEAPER_TO_RESTART and not there.connected and all(site(change.path) for change in stale):
+        return f"nobody is connected, and it is cheaper than {len(stale)} live updates"
+    return ""
 
 
 def _bulk_notes(calls: tuple[Update, ...], network: Network) -> list[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from netreconcile.kernel.state import KernelState
+    from netreconcile.model import Accepted
     from netreconcile.observed import Guest, Host, Observed
     from netreconcile.verify.verdict import Remark
 
@@ -62,13 +63,17 @@ class Finding:
         return self.network, self.code, self.subject
 
     @property
+    def name(self) -> str:
+        """Return what it is on its network, as `drift` names it and a file accepts it."""
+        return f"{self.code} {self.subject}".rstrip()
+
+    @property
     def noticed(self) -> str:
         """Return who notices it, in a sentence."""
         return NOTICED.get(self.code, "")
 
     def __str__(self) -> str:
-        what = f"{self.code} {self.subject}".rstrip()
-        return f"{what}: {self.seen}, instead of {self.expected}" if self.expected else f"{what}: {self.seen}"
+        return f"{self.name}: {self.seen}{f', instead of {self.expected}' if self.expected else ''}"
 
 
 def found(targets: Iterable[Target], host: Host, state: KernelState) -> tuple[tuple[Finding, ...], str]:
@@ -94,6 +99,16 @@ def found(targets: Iterable[Target], host: Host, state: KernelState) -> tuple[tu
             findings += _stale(target, state)
             findings += _taps(target, host.networks[target.name], state)
     return tuple(findings), "; ".join(unknown)
+
+
+def sifted(
+    findings: Iterable[Finding], wanted: Iterable[Accepted]
+) -> tuple[tuple[Finding, ...], tuple[tuple[Finding, str], ...]]:
+    """Return the findings that the file doesn't accept, and those that it does, each with the reason."""
+    reasons = {(each.network, each.finding, each.subject): each.reason for each in wanted}
+    findings = tuple(findings)
+    left = tuple(finding for finding in findings if finding.key not in reasons)
+    return left, tuple((finding, reasons[finding.key]) for finding in findings if finding.key in reasons)
 
 
 def as_they_run(host: Host) -> tuple[Target, ...]:
@@ -141,4 +156,4 @@ def _remarked(target: Target, remarks: Iterable[Remark]) -> Iterator[Finding]:
     }
     for remark in remarks:
         if remark.code in advice:
-            yield Finding(target.name, remark.code, "", "", remark.message, by_hand(advice[remark.code]))
+            yield Finding(target.name, remark.code, remark.subject, "", remark.message, by_hand(advice[remark.code]))

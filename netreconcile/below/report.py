@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from netreconcile.actions import Stop
 from netreconcile.render import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from netreconcile.below.finding import Finding
     from netreconcile.below.remedy import Remedy
+    from netreconcile.plan import Plan
 
 CAUSE = "below libvirt"
 
@@ -29,9 +32,38 @@ def remedy_sentences(remedy: Remedy) -> Iterator[str]:
     yield f"{'by hand' if remedy.by_hand else 'repair'}: {'; '.join(remedy.sentences)}  ({price})"
 
 
-def below_document(findings: Iterable[Finding], unknown: str) -> dict[str, Any]:
-    """Return the findings, and why some or all can't be told; `schemas/plan.schema.json` describes it."""
-    return {"below": [finding_document(finding) for finding in findings], "below_unknown": unknown or None}
+def prospect(findings: Sequence[Finding], ours: Collection[Finding], plan: Plan) -> str:
+    """Return in one line what becomes of the findings, of which `ours` are mended along with the plan."""
+    restarted = {step.network for step in plan.steps if isinstance(step.action, Stop)}
+    fates = Counter(_fate(finding, ours, restarted) for finding in findings)
+    return f"{CAUSE}: {', '.join(f'{number} {fate}' for fate, number in fates.items())}"
+
+
+def _fate(finding: Finding, ours: Collection[Finding], restarted: Collection[str]) -> str:
+    if finding in ours:
+        return "to mend"
+    if finding.remedy.by_hand:
+        return "by hand"
+    return "mended by a restart of the plan" if finding.network in restarted else "held back"
+
+
+def below_document(
+    findings: Iterable[Finding], unknown: str, accepted: Iterable[tuple[Finding, str]]
+) -> dict[str, Any]:
+    """Return the findings, why some or all can't be told, and those that the file accepts.
+
+    `schemas/plan.schema.json` describes it.
+    """
+    return {
+        "below": [finding_document(finding) for finding in findings],
+        "below_unknown": unknown or None,
+        "below_accepted": accepted_document(accepted),
+    }
+
+
+def accepted_document(accepted: Iterable[tuple[Finding, str]]) -> list[dict[str, Any]]:
+    """Return the findings that a file accepts, each with the reason."""
+    return [{**finding_document(finding), "reason": reason} for finding, reason in accepted]
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:

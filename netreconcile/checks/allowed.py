@@ -1,4 +1,4 @@
-"""Whether addresses are where the topology's own policy allows them."""
+"""Whether addresses are where the topology's own policy allows them, and the policy is about networks of the file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _MOST_SHOWN = 10
 
 
 def problems(topology: Topology) -> Iterator[Problem]:
-    """Yield each address in a subnet that the policy doesn't allow."""
+    """Yield addresses in subnets that the policy doesn't allow, and networks that it names and the file doesn't."""
+    for index, accepted in enumerate(topology.policy.accept):
+        if accepted.network not in topology.networks:
+            message = f"the file has no network {accepted.network!r}"
+            yield Problem("unknown-network", message, ("policy", "accept", index, "network"))
     names = topology.policy.allowed_subnets
     if not names:
         return

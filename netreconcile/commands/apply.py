@@ -34,26 +34,45 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
     with writing(options, "apply") as here:
-        return apply_loaded(options, here, loaded, planner(options), reviewed)
+        repair = loaded.topology.policy.repair
+        return apply_loaded(options, here, loaded, planner(options), reviewed, repair=repair)
 
 
-def apply_loaded(
-    options: argparse.Namespace, here: Session, loaded: Loaded, make: Planner, reviewed: SavedPlan | None = None
+def apply_loaded(  # noqa: PLR0913 -- one argument a fact
+    options: argparse.Namespace,
+    here: Session,
+    loaded: Loaded,
+    make: Planner,
+    reviewed: SavedPlan | None = None,
+    *,
+    repair: bool = False,
 ) -> int:
-    """Carry out what `make` plans for the topology. Raises Refused, before anything is done."""
+    """Carry out what `make` plans for the topology, and with `repair` mend what is below libvirt before that.
+
+    Raises Refused, before anything is done.
+    """
     topology, digest = loaded.topology, topology_digest(loaded.topology)
     remind(here)
     pending = here.journal.pending(topology.name)
     plan, there = here.planned(topology, make, pending)
+    repairs = None
+    if repair:
+        from netreconcile.commands.repairs import prepared
+
+        repairs = prepared(options, topology, make, there)
+        plan = repairs.plan
     if reviewed:
         _check_reviewed(reviewed, plan, there, digest)
     if not plan.steps and pending and pending.status is Status.UNFINISHED:
         status = Status.PARTLY if plan.refused else Status.APPLIED
         message = "a later run found nothing left that it could do"
         here.journal.reopened(pending).add(Ended(status=status, when=time.time(), message=message))
-    if not plan.steps and not plan.refused:
-        show_json(plan_document(plan, there)) if options.output == "json" else tell(summary(plan))
-        return 0
+    if not plan.steps and not plan.refused and not (repairs and repairs.below.findings):
+        if options.output == "json":
+            show_json({**plan_document(plan, there), **(repairs.document if repairs else {})})
+        else:
+            tell(summary(plan))
+        return repairs.code if repairs else 0
     if plan.steps and pending and pending.status is Status.UNCONFIRMED:
         msg = f"nothing was changed: entry {pending.number} is to be confirmed or taken back first"
         raise Refused(msg)
@@ -70,6 +89,7 @@ def apply_loaded(
         replan=lambda: here.planned(topology, make),
         where=loaded.source.position,
         pending=pending,
+        repairs=repairs,
     )
     return execute(options, here, change)
 

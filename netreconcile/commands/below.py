@@ -6,27 +6,47 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.below.finding import Finding, found
+from netreconcile.below.finding import Finding, as_they_run, found, sifted
+from netreconcile.commands.output import tell
 from netreconcile.kernel.here import hindrance
 from netreconcile.kernel.read import read
+from netreconcile.verify.target import targets
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
+    from netreconcile.model import Topology
     from netreconcile.observed import Host
     from netreconcile.verify.target import Target
 
-STORED = "a stored state tells nothing of what is below libvirt"
+_STORED = "a stored state tells nothing of what is below libvirt"
 _PAUSE = 0.3
 """Seconds after which a finding is looked at again: somebody may be restarting a network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """What was found, and why some or all of it can't be told, or nothing."""
+    """What was found, what of that the file accepts and why, and why some or all can't be told, or nothing."""
 
     findings: tuple[Finding, ...] = ()
     unknown: str = ""
+    accepted: tuple[tuple[Finding, str], ...] = ()
+
+
+def examine(options: argparse.Namespace, topology: Topology | None, host: Host) -> Below:
+    """Return what is wrong beneath the networks of the topology, or without one beneath all of the host.
+
+    What its policy accepts is set apart, and told where more is to be told.
+    """
+    if getattr(options, "state", None) is not None:
+        return Below(unknown=_STORED)
+    below = look(targets(topology, host) if topology else as_they_run(host), host)
+    findings, accepted = sifted(below.findings, topology.policy.accept if topology else ())
+    if options.verbose:
+        for finding, reason in accepted:
+            tell(f"accepted by the file: {finding.network}: {finding} ({reason})")
+    return Below(findings, below.unknown, accepted)
 
 
 def look(targets: Sequence[Target], host: Host) -> Below:

@@ -80,7 +80,7 @@ def _compared(options: argparse.Namespace, this: Round) -> int:
 
     from netreconcile.allowance import EVERYTHING
     from netreconcile.below.report import below_document, finding_lines
-    from netreconcile.commands.below import STORED, Below, look
+    from netreconcile.commands.below import examine
     from netreconcile.commands.output import show, show_json, tell, warn
     from netreconcile.commands.session import check_source, planned
     from netreconcile.document import plan_document
@@ -90,7 +90,6 @@ def _compared(options: argparse.Namespace, this: Round) -> int:
     from netreconcile.notice import notice
     from netreconcile.plan import plan
     from netreconcile.render import drift_lines
-    from netreconcile.verify.target import targets
 
     check_source(options)
     loaded = load(options.topology, strict=options.strict)
@@ -98,13 +97,13 @@ def _compared(options: argparse.Namespace, this: Round) -> int:
         warn(loaded.warnings)
     # What differs is told the same whether anybody may change it or not.
     result, there = planned(options, loaded.topology, partial(plan, allowed=EVERYTHING))
-    below = Below(unknown=STORED) if options.state is not None else look(targets(loaded.topology, there), there)
+    below = examine(options, loaded.topology, there)
     in_sync = not result.drifted and not below.findings
     this.standing = standing(result, there.uri, below.findings, looked_below=not below.unknown)
     if not in_sync and options.output == "text":
         tell(notice(result, _background(options, result, there), below.findings), Level.WARNING)
     if options.output == "json":
-        found = below_document(below.findings, below.unknown)
+        found = below_document(below.findings, below.unknown, below.accepted)
         show_json({**plan_document(result, there), "in_sync": in_sync, **found})
     elif options.output != "text":
         from netreconcile.commands.reported import reported

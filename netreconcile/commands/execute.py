@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 
     from netreconcile.actions import Step
     from netreconcile.apply import Report
+    from netreconcile.commands.mend import Mended
+    from netreconcile.commands.repairs import Repairs
     from netreconcile.entry import Entry
     from netreconcile.errors import Path, Position
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
 
+FAILED = 1
 ROLLED_BACK = 4
 """The exit code of a change that failed and was taken back as a whole."""
 
@@ -40,7 +43,8 @@ class Change:
     """What is to be done to the host, and on whose word; `replan` reads and plans again.
 
     `pending` is a change of the same topology that broke off, and that this one takes further; `undoes` the entry that
-    this one takes back.
+    this one takes back. `repairs` is what is mended below libvirt before the plan is carried out, None where nobody
+    asked for that.
     """
 
     command: str
@@ -53,6 +57,7 @@ class Change:
     where: Callable[[Path], Position | None] = lambda _: None
     pending: Entry | None = None
     undoes: int | None = None
+    repairs: Repairs | None = None
 
 
 @contextmanager
@@ -69,29 +74,36 @@ def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
 
     Raises Refused, before anything is done, where consent is missing.
     """
-    as_json, plan = options.output == "json", change.plan
-    lines = list(plan_lines(plan, change.host, change.where))
+    as_json, plan, repairs = options.output == "json", change.plan, change.repairs
+    lines = [*(repairs.lines if repairs else ()), *plan_lines(plan, change.host, change.where)]
     if not as_json:
         show([*lines, *fingerprint_lines(plan)])
     if plan.needs_consent and not options.allow_disruption:
         ask(plan)
-    if not plan.steps:
+    if not plan.steps and not (repairs and repairs.ours):
         if as_json:
-            show_json(plan_document(plan, change.host))
-        return Refused.exit_code
-    number, report = _carried_out(options, here, change, tuple(line.text for line in lines))
+            show_json({**plan_document(plan, change.host), **(repairs.document if repairs else {})})
+        return worst(Refused.exit_code if plan.refused else 0, repairs.code if repairs else 0)
+    number, mended, report = _carried_out(options, here, change, tuple(line.text for line in lines))
+    repaired = repairs.looked_again(options, here, mended) if repairs else None
     if as_json:
-        show_json(report_document(plan, report, change.host, number))
+        show_json({**report_document(plan, report, change.host, number), **(repaired.document if repaired else {})})
     else:
-        show(report_lines(report, number), aside=True)
-    if getattr(options, "confirm", None) is not None and not report.everything:
+        show(report_lines(report, number) if plan.steps or not report.verified else (), aside=True)
+        show(repaired.lines if repaired else (), aside=True)
+    if confirmation(options, plan) is not None and not report.everything:
         tell(f"`netreconcile confirm` within {options.confirm:g} seconds keeps this; else everything is taken back")
-    return _exit_code(report)
+    return worst(_exit_code(report), repaired.code if repaired else 0)
+
+
+def worst(*codes: int) -> int:
+    """Return the exit code that says most: what failed before what was taken back, and that before what is left."""
+    return next((code for code in (FAILED, ROLLED_BACK, Refused.exit_code) if code in codes), 0)
 
 
 def _carried_out(
     options: argparse.Namespace, here: Session, change: Change, text: tuple[str, ...]
-) -> tuple[int, Report]:
+) -> tuple[int, tuple[Mended, ...], Report]:
     plan, host, pending = change.plan, change.host, change.pending
     names = {step.network for step in plan.steps}
     snapshot = {name: host.networks.get(name) for name in names}
@@ -120,7 +132,8 @@ def _carried_out(
         if pending:
             closed = Closed(status=Status.CONTINUED, when=time.time(), by=entry.number)
             here.journal.reopened(pending).add(closed)
-        confirm = getattr(options, "confirm", None)
+        mended = change.repairs.mend(here, entry) if change.repairs else ()
+        confirm = confirmation(options, plan)
         if confirm is not None:
             from netreconcile.commands.watchdog import watch_over
 
@@ -131,16 +144,21 @@ def _carried_out(
         )
         keep_going = options.on_error == "keep-going"
         report = transaction.carry_out(worker, entry, keep_going=keep_going, confirm_within=confirm)
-    return entry.number, report
+    return entry.number, mended, report
+
+
+def confirmation(options: argparse.Namespace, plan: Plan) -> float | None:
+    """Return how long a confirmation is waited for, None where nobody asked, or nothing could be taken back."""
+    return getattr(options, "confirm", None) if plan.steps else None
 
 
 def _exit_code(report: Report) -> int:
     if report.verified:
         return 0
     if report.undone:
-        return ROLLED_BACK if report.undone.complete and report.everything else 1
+        return ROLLED_BACK if report.undone.complete and report.everything else FAILED
     left = {part.name for part in report.remaining.networks if part.steps}
-    return 1 if report.failed or left else Refused.exit_code
+    return FAILED if report.failed or left else Refused.exit_code
 
 
 def ask(plan: Plan) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netreconcile.below.remedy import Call, Renew, Reread, Run, Serve, Set, sentence, steps
-from netreconcile.commands.below import look_once
 from netreconcile.errors import ConnectionLost, LibvirtFailed
 from netreconcile.kernel.read import PATH
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from netreconcile.below.remedy import Action
     from netreconcile.commands.below import Below
     from netreconcile.host import Connection
-    from netreconcile.observed import Host
-    from netreconcile.verify.target import Target
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +33,7 @@ _POLL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A finding and what became of it; `message` says what failed, or is empty. Nothing was done `by_hand`."""
+    """A finding that was to be mended, and whether it is gone; `message` says what failed, or is empty."""
 
     finding: Finding
     done: bool
@@ -44,9 +41,30 @@ class Mended:
 
 
 def mend(
+    connection: Connection,
+    findings: Sequence[Finding],
+    watch: Callable[[Finding, Action], None],
+    look: Callable[[], Below],
+) -> tuple[Mended, ...]:
+    """Do what mends the findings, and return what became of them; what was done gets some time to be seen."""
+    failures = _done(connection, findings, watch)
+    end = time.monotonic() + PATIENCE
+    expected = {finding.key for finding in findings if finding.key not in failures}
+    while True:
+        left = {finding.key: finding for finding in look().findings}
+        if not expected & left.keys() or time.monotonic() > end:
+            break
+        time.sleep(_POLL)
+    return tuple(
+        Mended(finding, finding.key not in left, failures.get(finding.key, _still(left.get(finding.key))))
+        for finding in findings
+    )
+
+
+def _done(
     connection: Connection, findings: Sequence[Finding], watch: Callable[[Finding, Action], None]
 ) -> dict[tuple[str, str, str], str]:
-    """Do what mends the findings, each action once; return what failed, by finding. Raises ConnectionLost."""
+    """Do what mends the findings, each action once; return what failed, by finding."""
     failures: dict[tuple[str, str, str], str] = {}
     done: set[tuple[str, Action]] = set()
     for finding in findings:
@@ -60,30 +78,9 @@ def mend(
             try:
                 _perform(connection, finding.network, action)
             except (LibvirtFailed, OSError, subprocess.SubprocessError) as error:
-                if isinstance(error, ConnectionLost):
-                    raise
                 failures[finding.key] = str(error)
                 break
     return failures
-
-
-def judged(
-    findings: Sequence[Finding], failures: dict[tuple[str, str, str], str], targets: Sequence[Target], host: Host
-) -> tuple[tuple[Mended, ...], Below]:
-    """Return what became of the findings, and what is below now; what was done gets some time to be seen."""
-    end = time.monotonic() + PATIENCE
-    expected = {finding.key for finding in findings if finding.key not in failures}
-    while True:
-        below = look_once(targets, host)
-        left = {finding.key: finding for finding in below.findings}
-        if not expected & left.keys() or time.monotonic() > end:
-            break
-        time.sleep(_POLL)
-    mended = tuple(
-        Mended(finding, finding.key not in left, failures.get(finding.key, _still(left.get(finding.key))))
-        for finding in findings
-    )
-    return mended, below
 
 
 def _still(finding: Finding | None) -> str:

@@ -24,15 +24,23 @@ def run(options: argparse.Namespace) -> int:
     loaded = load(options.topology, strict=options.strict)
     warn(loaded.warnings)
     result, there = planned(options, loaded.topology, planner(options))
+    repairs = None
+    if loaded.topology.policy.repair:
+        from netreconcile.commands.repairs import prepared
+
+        repairs = prepared(options, loaded.topology, planner(options), there)
+        result = repairs.plan
     if options.output == "json":
-        show_json(plan_document(result, there))
+        show_json({**plan_document(result, there), **(repairs.document if repairs else {})})
     elif options.output != "text":
         from netreconcile.commands.reported import reported
 
-        reported(options, result, there, loaded)
+        reported(options, result, there, loaded, repairs.below if repairs else None)
     else:
-        show([*plan_lines(result, there, loaded.source.position), *fingerprint_lines(result)])
+        lines = plan_lines(result, there, loaded.source.position)
+        show([*(repairs.lines if repairs else ()), *lines, *fingerprint_lines(result)])
     if options.out:
         save(options.out, options, result, there, topology_digest(loaded.topology))
         tell(f"saved: `netreconcile apply {options.out}` does this, or refuses if host or file have changed by then")
-    return 2 if options.exit_code and (result.steps or result.refused) else 0
+    found = result.steps or result.refused or (repairs and repairs.below.findings)
+    return 2 if options.exit_code and found else 0

@@ -10,7 +10,7 @@ from netreconcile.commands.execute import Change, ask, execute, progress, writin
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.signals import interruptions
 from netreconcile.document import entry_document, history_document
-from netreconcile.entry import Closed, Ended, Entry, Status
+from netreconcile.entry import Closed, Ended, Entry, Mending, Status
 from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
 from netreconcile.observed import state_of
 from netreconcile.render import plan_lines, undone_lines
@@ -75,9 +75,7 @@ def _chosen(options: argparse.Namespace, here: Session) -> Entry | None:
     Raises UsageError, Refused.
     """
     if options.entry is None:
-        able = (Status.APPLIED, Status.PARTLY)
-        entries = (entry for entry in here.journal.each() if entry.header.undoes is None and entry.status in able)
-        return here.journal.pending() or next(entries, None)
+        return here.journal.pending() or next(filter(_can_be_undone, here.journal.each()), None)
     entry = here.journal.entry(options.entry)
     pending = here.journal.pending()
     if entry.status is Status.CONTINUED:
@@ -90,7 +88,18 @@ def _chosen(options: argparse.Namespace, here: Session) -> Entry | None:
     if entry.status in (Status.ROLLED_BACK, Status.UNDONE):
         tell(f"entry {entry.number} is {entry.status} already")
         return None
-    return entry
+    if entry.mended:
+        tell(f"what entry {entry.number} has mended below libvirt stays: {', '.join(map(_mending, entry.mended))}")
+    return entry if entry.states or not entry.mended else None
+
+
+def _can_be_undone(entry: Entry) -> bool:
+    """Return whether a rollback without a number means it, and not what it itself has done, or what only mends."""
+    return entry.header.undoes is None and entry.status in (Status.APPLIED, Status.PARTLY) and bool(entry.states)
+
+
+def _mending(line: Mending) -> str:
+    return f"{line.network} ({line.finding})"
 
 
 def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> int:

@@ -44,7 +44,12 @@ class Session:
     journal: Journal
 
     def planned(self, topology: Topology, make: Planner, pending: Entry | None = None) -> tuple[Plan, Host]:
-        """Return the plan for what the host has now, and the host with the guests of the networks that concern it.
+        """Return the plan for what the host has now, and the host as `read` has it."""
+        there = self.read(topology, pending)
+        return make(topology, there), there
+
+    def read(self, topology: Topology, pending: Entry | None = None) -> Host:
+        """Return the host with the guests of the networks that concern the topology.
 
         What the pending change has left behind, if it broke off, is taken into account.
         """
@@ -52,7 +57,7 @@ class Session:
         there = self.connection.read_guests(there, concerned(topology, there))
         if pending and pending.status is Status.UNFINISHED:
             there = broken_off(there, pending.left_alone_since(there), pending.stopped)
-        return make(topology, there), there
+        return there
 
 
 @contextmanager
@@ -117,8 +122,12 @@ def reminders(journal: Journal) -> tuple[str, ...]:
 
 def planner(options: argparse.Namespace) -> Planner:
     """Return the planner with what the command line and the host's operator say about it."""
-    impact = Impact[options.max_impact.upper()]
-    return partial(plan, take_over=options.take_over, max_impact=impact, allowed=permissions(options))
+    return partial(plan, take_over=options.take_over, max_impact=cap(options), allowed=permissions(options))
+
+
+def cap(options: argparse.Namespace) -> Impact:
+    """Return the worst that the command line lets happen to a network."""
+    return Impact[options.max_impact.upper()]
 
 
 def permissions(options: argparse.Namespace) -> Allowance:

@@ -6,14 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from netreconcile.allowance import EVERYTHING
-from netreconcile.below.finding import as_they_run
 from netreconcile.below.overview import overview, overview_document, overview_lines
-from netreconcile.commands.below import look
+from netreconcile.below.report import accepted_document
+from netreconcile.commands.below import examine
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.session import remind, session
 from netreconcile.loader import load
 from netreconcile.plan import plan
-from netreconcile.verify.target import targets
 
 if TYPE_CHECKING:
     import argparse
@@ -31,10 +30,10 @@ def run(options: argparse.Namespace) -> int:
         else:
             there = here.connection.read()
             there = here.connection.read_guests(there, there.networks)
-    below = look(targets(topology, there) if topology else as_they_run(there), there)
+    below = examine(options, topology, there)
     seen = overview(there, result, below.findings, below.unknown)
     if options.output == "json":
-        show_json(overview_document(seen))
+        show_json({**overview_document(seen), "below_accepted": accepted_document(below.accepted)})
     else:
         show(overview_lines(seen))
         if seen.unknown:

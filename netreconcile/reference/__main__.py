@@ -14,7 +14,6 @@ from netreconcile.reference.operators import operator_policy_schema
 from netreconcile.reference.page import reference_page
 from netreconcile.reference.plans import plan_schema
 from netreconcile.reference.rehearsals import rehearsal_schema
-from netreconcile.reference.repairs import repair_schema
 from netreconcile.reference.states import state_schema
 from netreconcile.reference.statuses import status_schema
 from netreconcile.reference.topology import topology_schema
@@ -31,7 +30,6 @@ def generated() -> dict[str, str]:
         "schemas/doctor.schema.json": _json(checkup_schema()),
         "schemas/history.schema.json": _json(history_schema()),
         "schemas/rehearsal.schema.json": _json(rehearsal_schema()),
-        "schemas/repair.schema.json": _json(repair_schema()),
         "schemas/state.schema.json": _json(state_schema()),
         "schemas/operator-policy.schema.json": _json(operator_policy_schema()),
         "schemas/status.schema.json": _json(status_schema()),

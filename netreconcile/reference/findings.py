@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netreconcile.actions import Impact
-from netreconcile.reference.shapes import Schema, many, maybe, text, texts, truth, words
+from netreconcile.reference.shapes import Schema, many, mapping, maybe, text, texts, truth, words
 
 
 def below_properties() -> Schema:
@@ -11,7 +11,32 @@ def below_properties() -> Schema:
     return {
         "below": many("finding", "What the host has beneath the networks that isn't as libvirt set it up."),
         "below_unknown": maybe("Why some or all of that can't be told from here: another host, not root; else null."),
+        "below_accepted": many("accepted", "What of it the file accepts (`policy.accept`), which counts nowhere."),
     }
+
+
+def repaired_properties() -> Schema:
+    """Return the properties that tell what was below libvirt, and what became of it."""
+    return {
+        **below_properties(),
+        "below": many("repaired", "What the host had beneath the networks, and what became of it."),
+        "left": many("finding", "What it has there after all was done."),
+    }
+
+
+def finding_definitions() -> Schema:
+    """Return the definitions that what is below libvirt refers to."""
+    finding = finding_properties()
+    return {
+        "finding": mapping(finding),
+        "accepted": mapping({**finding, "reason": text("Why, as the file has it.")}),
+    }
+
+
+def repaired_definition() -> Schema:
+    """Return the definition of a finding with what became of it."""
+    fates = words(("mended", "failed", "left"), "What became of it. left: it is by hand, or was held back.")
+    return mapping({**finding_properties(), "outcome": fates, "message": text("What failed, or empty.")})
 
 
 def finding_properties() -> Schema:

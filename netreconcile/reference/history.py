@@ -27,6 +27,7 @@ def history_schema() -> Schema:
             **plan_definitions(),
             "entry": mapping(_entry()),
             "step_done": mapping(_step()),
+            "mending": mapping(_mending()),
             **records,
         },
     }
@@ -64,6 +65,17 @@ def _details(network: Schema) -> Schema:
             "description": "The networks as they were, by name; null where they weren't there.",
         },
         "steps": many("step_done", "What was done, and what was taken back, in this order."),
+        "mended": many("mending", "What was mended below libvirt before that; it is never taken back."),
+    }
+
+
+def _mending() -> Schema:
+    return {
+        "network": text("The network's name."),
+        "finding": text("What wasn't as libvirt set it up; docs/below.md lists the codes."),
+        "actions": texts("What was done about it, in this order; commands as they are typed."),
+        "done": truth("It was as it should be afterwards."),
+        "message": text("What failed, or empty."),
     }
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from netreconcile import scalars
 from netreconcile.checks.finding import listed
-from netreconcile.model import Element, ModeName, Network, Policy, Topology
+from netreconcile.model import Accepted, Element, ModeName, Network, Policy, Topology
 from netreconcile.operatorfile import Allow
 from netreconcile.reference import wording
 from netreconcile.reference.keys import Key, Place, keys, places
@@ -101,14 +101,20 @@ _MODES = {
                     "`<forward mode='passthrough'>`"),
     "hostdev": ("no", "the LAN's own", "the LAN (an SR-IOV function for each guest)", "`<forward mode='hostdev'>`"),
 }  # fmt: skip
+_TITLES: dict[type[Element], str] = {
+    Network: "A network",
+    Policy: "`policy`",
+    Accepted: "`policy.accept`",
+    Allow: "The operator's policy",
+}
 _KINDS = {bool: "truth value", int: "number", str: "text"}
 
 
 def reference_page() -> str:
     """Return the page in Markdown."""
     introduction = _INTRODUCTION.format(top_level=_top_level(), scalars=_scalars(), modes=_modes())
-    sections = (_section(element) for element in places())
-    return "\n".join([introduction, _rules("`policy`", Policy), *sections, _rules("The operator's policy", Allow)])
+    sections = map(_section, places())
+    return "\n".join([introduction, _rules(Policy), _rules(Accepted), *sections, _rules(Allow)])
 
 
 def _top_level() -> str:
@@ -117,11 +123,11 @@ def _top_level() -> str:
     return _table(("key", "needed", "meaning"), rows)
 
 
-def _rules(title: str, element: type[Element]) -> str:
+def _rules(element: type[Element]) -> str:
     """Return the section about rules for plans, which have no place in libvirt's XML."""
     rows = [(f"`{key.name}`", _kind(key), _meaning(key)) for key in keys(element)]
     about = " ".join(inspect.cleandoc(element.__doc__ or "").split())
-    return f"## {title}\n\n{about}\n\n{_table(('key', 'value', 'meaning'), rows)}\n"
+    return f"## {_title(element)}\n\n{about}\n\n{_table(('key', 'value', 'meaning'), rows)}\n"
 
 
 def _scalars() -> str:
@@ -208,9 +214,9 @@ def _full(place: Place) -> str:
 
 def _title(element: type[Element]) -> str:
     """Return the element's outermost places as its name."""
+    if element in _TITLES:
+        return _TITLES[element]
     at = places()[element]
-    if element is Network:
-        return "A network"
     return ", ".join(f"`{place}`" for place in at if len(place.path) == len(at[0].path))
 
 

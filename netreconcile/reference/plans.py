@@ -11,7 +11,12 @@ from netreconcile.binding import Section
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.drift import Cause
 from netreconcile.networkplan import Verb
-from netreconcile.reference.findings import below_properties, finding_properties
+from netreconcile.reference.findings import (
+    below_properties,
+    finding_definitions,
+    repaired_definition,
+    repaired_properties,
+)
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, maybe, one, text, texts, truth, words
 
 
@@ -20,31 +25,25 @@ def plan_schema() -> Schema:
     return {
         "$schema": DRAFT,
         "title": "netreconcile plan or report",
-        "description": "What `plan`, `drift`, `apply`, `destroy` and `rollback` print with `-o json`: a plan, and after"
-        " its execution (only then `verified` is there) the results too. And what `plan --out` saves: a plan, and for"
-        " what it was made (only there `plan` is). `drift` adds what is below libvirt (only there `below` is).",
+        "description": "What `plan`, `drift`, `apply`, `repair`, `destroy` and `rollback` print with `-o json`: a plan,"
+        " and after its execution (only then `verified` is there) the results too. And what `plan --out` saves: a plan,"
+        " and for what it was made (only there `plan` is). Only where that was looked at (by `drift`, by `repair`, and"
+        " where the file has `policy.repair`) there is `below`, what is below libvirt; after an execution with what"
+        " became of it, and `left`.",
         "if": {"required": ["verified"]},
-        "then": mapping({**_plan(), **_report()}),
+        "then": _with("below", {**_plan(), **_report()}, repaired_properties()),
         "else": {
             "if": {"required": ["plan"]},
             "then": mapping(_saved()),
-            "else": {
-                "if": {"required": ["below"]},
-                "then": mapping({**_plan(), **below_properties()}),
-                "else": {"$ref": "#/definitions/plan"},
-            },
+            "else": _with("below", _plan(), below_properties()),
         },
-        "definitions": {**plan_definitions(), "finding": mapping(finding_properties())},
+        "definitions": {**plan_definitions(), **finding_definitions(), "repaired": repaired_definition()},
     }
 
 
-def plan_or_report() -> Schema:
-    """Return the schema of a plan, or of one that was carried out."""
-    return {
-        "if": {"required": ["verified"]},
-        "then": mapping({**_plan(), **_report()}),
-        "else": {"$ref": "#/definitions/plan"},
-    }
+def _with(key: str, properties: Schema, more: Schema) -> Schema:
+    """Return the schema of a mapping that has more properties where it has this one of them."""
+    return {"if": {"required": [key]}, "then": mapping({**properties, **more}), "else": mapping(properties)}
 
 
 def plan_definitions() -> Schema:

@@ -7,7 +7,7 @@ from typing import get_args
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.drift import Cause
 from netreconcile.model import ModeName
-from netreconcile.reference.findings import below_properties, finding_properties
+from netreconcile.reference.findings import below_properties, finding_definitions
 from netreconcile.reference.shapes import DRAFT, Schema, count, many, mapping, maybe, text, truth, words
 
 
@@ -26,9 +26,10 @@ def status_schema() -> Schema:
                 "in_order": truth("Nothing is to be done about any network, as far as can be told."),
                 "networks": many("network", "The topology's networks; where no file was named, all of the host."),
                 "below_unknown": below_properties()["below_unknown"],
+                "below_accepted": below_properties()["below_accepted"],
             }
         ),
-        "definitions": {"network": mapping(_network()), "finding": mapping(finding_properties())},
+        "definitions": {"network": mapping(_network()), **finding_definitions()},
     }
 
 

@@ -12,7 +12,7 @@ import inspect
 from typing import Any
 
 from netreconcile.checks.finding import listed
-from netreconcile.model import Element, Network, Policy, Topology
+from netreconcile.model import Accepted, Element, Network, Policy, Topology
 from netreconcile.reference import rules, wording
 from netreconcile.reference.keys import Key, keys, places
 from netreconcile.reference.texts import RANGE, SPELLINGS, Spelling, truth
@@ -25,7 +25,7 @@ _TRUTH = Spelling("truth", "true or false, yes or no, on or off", truth())
 
 def topology_schema() -> Schema:
     """Return the schema of a topology file."""
-    elements: list[type[Element]] = [Policy, *places()]
+    elements: list[type[Element]] = [Policy, Accepted, *places()]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "netreconcile topology",

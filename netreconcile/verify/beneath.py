@@ -165,9 +165,9 @@ def _forwarding(running: Network, state: KernelState) -> Iterator[Verdict]:
 def _remarks(target: Target, running: Network, state: KernelState) -> Iterator[Remark]:
     own = _own(running)
     for address in own:
-        for other in _collisions(address, target.bridge, state):
-            message = f"{address.network} is also {other}: packets to its guests may go there, or come back from there"
-            yield Remark("subnet-collides", message)
+        for other, where in _collisions(address, target.bridge, state):
+            message = f"{address.network} is also {where}: packets to its guests may go there, or come back from there"
+            yield Remark("subnet-collides", message, other)
     link = state.link(target.bridge)
     extra = [
         address.interface
@@ -185,11 +185,11 @@ def _remarks(target: Target, running: Network, state: KernelState) -> Iterator[R
         yield Remark("host-hears-very-isolated", message)
 
 
-def _collisions(own: Interface, bridge: str, state: KernelState) -> Iterator[str]:
-    """Yield what else on the host has part of the subnet; a wider route elsewhere gives way to the bridge's own."""
+def _collisions(own: Interface, bridge: str, state: KernelState) -> Iterator[tuple[str, str]]:
+    """Yield what else on the host has part of the subnet, and where; a wider route gives way to the bridge's own."""
     links = () if isinstance(state.links, Unread) else state.links
     elsewhere = {
-        f"on {link.name} ({address})"
+        (f"{address.interface.network} on {link.name}", f"on {link.name} ({address})")
         for link in links
         for address in link.addresses
         if link.name != bridge and not address.link_local and _overlap(address.interface.network, own.network)
@@ -199,7 +199,8 @@ def _collisions(own: Interface, bridge: str, state: KernelState) -> Iterator[str
         if route.device == bridge or not route.to.prefixlen or route.protocol == "kernel":
             continue
         if _overlap(route.to, own.network) and route.to.prefixlen >= own.network.prefixlen:
-            yield f"routed elsewhere ({route.to} through {route.device or route.kind})"
+            through = f"{route.to} through {route.device or route.kind}"
+            yield through, f"routed elsewhere ({through})"
 
 
 def _overlap(

@@ -32,10 +32,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something about a network that breaks no promise, and that its operator should know; `code` names the rule."""
+    """Something about a network that breaks no promise, and that its operator should know; `code` names the rule.
+
+    `subject` tells several of one code apart, or is empty.
+    """
 
     code: str
     message: str
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)

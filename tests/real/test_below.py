@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
@@ -64,9 +64,13 @@ class Host:
 
     lab: Lab
     file: str
+    running: InitVar[subprocess.Popen[str] | None] = None
     commands: subprocess.Popen[str] = field(init=False)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, running: subprocess.Popen[str] | None) -> None:
+        if running:
+            self.commands = running
+            return
         package = {"PYTHONPATH": ROOT}
         environment = {**self.lab.running.environment(os.environ), **package}
         command = self.lab.running.command(sys.executable, "-c", COMMANDS)
@@ -74,9 +78,13 @@ class Host:
 
     def run(self, *arguments: str) -> Ran:
         """Run a command for the topology."""
+        return self.ask(*arguments, self.file)
+
+    def ask(self, *arguments: str) -> Ran:
+        """Run a command."""
         assert self.commands.stdin
         assert self.commands.stdout
-        self.commands.stdin.write(json.dumps([*arguments, self.file]) + "\n")
+        self.commands.stdin.write(json.dumps(arguments) + "\n")
         self.commands.stdin.flush()
         code, out, err = json.loads(self.commands.stdout.readline())
         return Ran(code, out, err)
@@ -104,8 +112,8 @@ class Host:
         ran = self.run("repair", "-o", "json", *arguments)
         assert ran.code == 0, f"{ran.out}\n{ran.err}"
         document = ran.json
-        schema("repair").validate(document)
-        assert document["left"] == []
+        schema("plan").validate(document)
+        assert document.get("left", []) == []
         assert {finding["outcome"] for finding in document["below"]} <= {"mended"}
         assert self.found() == {}
         return document
@@ -119,12 +127,17 @@ def _key(finding: dict[str, Any]) -> str:
     return " ".join(part for part in (finding["network"], finding["code"], finding["subject"]) if part)
 
 
+def written(path: Path, networks: dict[str, Any] = NETWORKS, **policy: Any) -> str:
+    """Return the file with the networks."""
+    topology = {"version": 1, "name": "below", "policy": policy, "networks": networks}
+    path.write_text(yaml.safe_dump(topology))
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The networks as a file."""
-    path: Path = tmp_path_factory.mktemp("below") / "topology.yaml"
-    path.write_text(yaml.safe_dump({"version": 1, "name": "below", "networks": NETWORKS}))
-    return str(path)
+    return written(tmp_path_factory.mktemp("below") / "topology.yaml")
 
 
 def started(file: str) -> Iterator[Host]:
@@ -279,16 +292,15 @@ def test_damage_is_found_priced_and_repaired_without_a_restart(host: Host, name:
     document = host.repaired()
     assert {_key(finding) for finding in document["below"]} == damage.found.keys()
     assert tuple(dict.fromkeys(each for finding in document["below"] for each in finding["repair"])) == damage.repair
-    assert document["report"]["steps"] == []
+    assert document["steps"] == []
     assert host.numbers() == bridges
 
 
 def test_what_libvirt_changes_itself_in_a_running_network_is_no_damage(host: Host, tmp_path: Path) -> None:
     dns = {"txt": [{"name": "a", "value": "b"}], "hosts": [{"ip": "10.60.0.9", "hostnames": ["nine"]}]}
     networks = {**NETWORKS, "nat": {**NETWORKS["nat"], "dns": dns}}
-    changed = tmp_path / "changed.yaml"
-    changed.write_text(yaml.safe_dump({"version": 1, "name": "below", "networks": networks}))
-    other = Host(host.lab, str(changed))
+    changed = written(tmp_path / "changed.yaml", networks)
+    other = Host(host.lab, changed)
     with other.commands:
         assert other.run("apply", "--max-impact", "live").code == 0
         assert other.found() == {}
@@ -308,7 +320,7 @@ def test_a_deleted_bridge_comes_back_by_a_restart_of_its_network_alone(host: Hos
     assert all(": below libvirt: " in line for line in told.out.splitlines() if not line.startswith(" "))
     assert host.run("status").out.splitlines()[-1] == "5 networks, 1 not in order: nat"
     document = host.repaired()
-    assert [(step["network"], step["sentence"]) for step in document["report"]["steps"]] == [
+    assert [(step["network"], step["sentence"]) for step in document["steps"]] == [
         ("nat", "stop"),
         ("nat", "start"),
     ]
@@ -324,7 +336,7 @@ def test_what_libvirt_knows_itself_is_repaired_too(host: Host) -> None:
     host.network("route").destroy()
     assert host.found() == {}
     assert host.run("drift").code == 2
-    steps = host.repaired()["report"]["steps"]
+    steps = host.repaired()["steps"]
     assert sorted((step["network"], step["sentence"]) for step in steps) == [
         ("iso", "delete dns-host 10.62.0.9"),
         ("route", "start"),
@@ -333,11 +345,9 @@ def test_what_libvirt_knows_itself_is_repaired_too(host: Host) -> None:
 
 
 def test_what_the_file_says_anew_is_left_to_apply(host: Host, tmp_path: Path) -> None:
-    changed = tmp_path / "changed.yaml"
-    networks = {**NETWORKS, "wire": {**NETWORKS["wire"], "mtu": 1300}}
-    changed.write_text(yaml.safe_dump({"version": 1, "name": "below", "networks": networks}))
+    changed = written(tmp_path / "changed.yaml", {**NETWORKS, "wire": {**NETWORKS["wire"], "mtu": 1300}})
     host.shell("ip link set b-wire down")
-    other = Host(host.lab, str(changed))
+    other = Host(host.lab, changed)
     with other.commands:
         ran = other.run("repair")
         assert other.commands.stdin
@@ -345,6 +355,93 @@ def test_what_the_file_says_anew_is_left_to_apply(host: Host, tmp_path: Path) ->
     assert ran.code == 3
     assert "the file says something else than what was applied here" in ran.out
     assert host.run("drift").code == 0
+
+
+@pytest.fixture
+def asking(host: Host, tmp_path: Path) -> Host:
+    """The same host for a file that asks `apply` for repairs."""
+    return Host(host.lab, written(tmp_path / "asking.yaml", repair=True), host.commands)
+
+
+def test_apply_repairs_where_the_file_asks_and_only_there(host: Host, asking: Host) -> None:
+    bridges = host.numbers()
+    host.shell("ip link set b-nat down; ip address delete 10.62.0.1/24 dev b-iso; ip link delete b-wire")
+    found = {**DAMAGES["bridge down"].found, **DAMAGES["address removed"].found, "wire bridge": "restart"}
+    assert host.found() == found
+    assert host.run("plan", "--exit-code").code == 0
+    assert host.run("apply").err == "nothing to do: 5 networks in sync\n"
+    planned = asking.run("plan", "--exit-code", "-o", "json")
+    schema("plan").validate(planned.plan)
+    assert (planned.code, {_key(finding) for finding in planned.plan["below"]}) == (2, set(found))
+    assert [step["sentence"] for step in planned.plan["steps"]] == ["stop", "start"]
+    ran = asking.run("apply", "-o", "json")
+    schema("plan").validate(ran.json)
+    assert (ran.code, ran.json["left"], ran.json["fingerprint"]) == (0, [], planned.plan["fingerprint"])
+    assert {finding["outcome"] for finding in ran.json["below"]} == {"mended"}
+    assert host.found() == {}
+    assert {name for name, number in host.numbers().items() if bridges[name] != number} == {"b-wire"}
+    assert asking.run("apply").err == "nothing to do: 5 networks in sync\n"
+
+
+def test_what_was_mended_is_in_the_history_and_stays(host: Host, asking: Host) -> None:
+    host.shell("ip link set b-iso down")
+    assert "below libvirt: 1 to mend" in asking.run("plan").out
+    assert "mended: iso: below libvirt: bridge.up" in asking.run("apply").err
+    history = host.ask("history", "-o", "json").json
+    schema("history").validate(history)
+    newest = history["entries"][0]
+    assert (newest["status"], newest["command"], newest["networks"]) == ("applied", "apply", ["iso"])
+    entry = host.ask("show", str(newest["entry"]), "-o", "json").json
+    schema("history").validate(entry)
+    assert [(each["finding"], each["actions"], each["done"]) for each in entry["mended"]] == [
+        ("bridge.up", ["ip link set b-iso up"], True)
+    ]
+    assert "iso: below libvirt: bridge.up: ip link set b-iso up: done" in host.ask("show", str(newest["entry"])).out
+    back = host.ask("rollback", str(newest["entry"]))
+    assert (back.code, back.err.splitlines()) == (
+        0,
+        [
+            f"what entry {newest['entry']} has mended below libvirt stays: iso (bridge.up)",
+            "there is nothing to take back",
+        ],
+    )
+    assert host.found() == {}
+
+
+def test_repairs_keep_to_the_cap_and_a_plan_that_was_reviewed_without_them_is_stale(
+    host: Host, asking: Host, tmp_path: Path
+) -> None:
+    host.shell("ip link set b-iso down")
+    ran = asking.run("apply", "--max-impact", "none")
+    assert (ran.code, "below libvirt: 1 held back" in ran.out) == (3, True)
+    changed = written(tmp_path / "changed.yaml", {**NETWORKS, "wire": {**NETWORKS["wire"], "title": "new"}})
+    reviewed = Host(host.lab, changed, host.commands)
+    assert reviewed.run("plan", "--out", str(tmp_path / "plan.json")).code == 0
+    written(Path(changed), {**NETWORKS, "wire": {**NETWORKS["wire"], "title": "new"}}, repair=True)
+    stale = host.ask("apply", str(tmp_path / "plan.json"))
+    assert (stale.code, "the file has changed" in stale.err) == (3, True)
+    host.repaired()
+
+
+def test_what_a_file_accepts_is_told_only_to_those_who_ask(host: Host, tmp_path: Path) -> None:
+    host.shell("ip address add 10.60.0.77/25 dev br0")
+    wanted = {"network": "nat", "finding": "subnet-collides", "reason": "the lab has it too"}
+    subject = "10.60.0.0/25 on br0"
+    accepting = Host(host.lab, written(tmp_path / "a.yaml", accept=[{**wanted, "subject": subject}]), host.commands)
+    assert accepting.run("drift") == Ran(0, "", "")
+    assert "accepted by the file: nat: subnet-collides 10.60.0.0/25 on br0: " in accepting.run("drift", "-v").err
+    assert accepting.run("repair").code == 0
+    status = accepting.run("status", "-o", "json")
+    schema("status").validate(status.json)
+    assert (status.code, [each["reason"] for each in status.json["below_accepted"]]) == (0, ["the lab has it too"])
+    host.shell("ip address add 10.60.0.130/26 dev br0")
+    assert accepting.found().keys() == {"nat subnet-collides 10.60.0.128/26 on br0"}
+    host.shell("ip address delete 10.60.0.130/26 dev br0; ip address delete 10.60.0.77/25 dev br0")
+    unknown = host.ask("validate", written(tmp_path / "b.yaml", accept=[{**wanted, "finding": "dnsmasq"}]))
+    assert (unknown.code, "'subnet-collides', 'no-uplink' or 'firewall.others'" in unknown.out + unknown.err) == (
+        65,
+        True,
+    )
 
 
 FOREIGN = {
@@ -358,7 +455,7 @@ FOREIGN = {
     "another network on the subnet": (
         "ip address add 10.60.0.77/25 dev br0",
         "ip address delete 10.60.0.77/25 dev br0",
-        {"nat subnet-collides"},
+        {"nat subnet-collides 10.60.0.0/25 on br0"},
     ),
 }
 
@@ -370,7 +467,7 @@ def test_what_is_not_libvirts_is_found_and_left_to_its_owner(host: Host, name: s
     assert host.found() == dict.fromkeys(found, "by hand")
     ran = host.run("repair")
     assert ran.code == 3
-    assert "still to be done below libvirt: " in ran.err
+    assert "below libvirt: 1 by hand" in ran.out
     assert host.found().keys() == found
     host.shell(undone)
 
@@ -390,7 +487,9 @@ def test_a_flushed_ruleset_needs_a_restart_of_the_daemon_which_is_advised(file: 
         assert host.found() == found
 
 
-def test_from_elsewhere_it_is_said_that_nothing_can_be_seen(host: Host) -> None:
+def test_from_elsewhere_it_is_said_that_nothing_can_be_seen(
+    host: Host, asking: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
     from netreconcile import cli
 
     def ran(*arguments: str) -> int:
@@ -399,6 +498,9 @@ def test_from_elsewhere_it_is_said_that_nothing_can_be_seen(host: Host) -> None:
     host.shell("ip link set b-iso down")
     assert ran("drift") == 0
     assert ran("repair") == 1
+    capsys.readouterr()
+    assert cli.main(["apply", "-c", host.lab.uri, asking.file]) == 0
+    assert "not looked at, and not repaired: what is below libvirt (libvirt runs in another" in capsys.readouterr().err
     host.repaired()
 
 

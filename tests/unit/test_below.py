@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from netreconcile.actions import Impact, Replug, Start, Stop
-from netreconcile.below.finding import Finding, as_they_run, found
-from netreconcile.below.mending import FILE_CHANGED, mending
+from netreconcile.actions import Define, Impact, Replug, Start, Stop
+from netreconcile.below.finding import Finding, as_they_run, found, sifted
+from netreconcile.below.mending import FILE_CHANGED, bridgeless, mendable, mending
 from netreconcile.below.overview import overview, overview_document, overview_lines
-from netreconcile.below.remedy import Remedy, Renew, Reread, Serve, run, serving, steps
-from netreconcile.below.report import finding_lines
+from netreconcile.below.remedy import Remedy, Renew, Reread, Restart, Serve, by_hand, run, serving, steps
+from netreconcile.below.report import finding_lines, prospect
 from netreconcile.drift import Cause
 from netreconcile.kernel.ruleset import Ruleset
 from netreconcile.kernel.state import Address, KernelState, Link, Route, Server, Unread
+from netreconcile.model import Accepted
 from netreconcile.networkplan import Verb
 from netreconcile.observed import Host
 from netreconcile.plan import plan
@@ -133,24 +134,75 @@ def test_networks_that_run_are_looked_at_without_a_file() -> None:
     assert [(item.name, item.bridge) for item in as_they_run(host())] == [("net", "br1")]
 
 
-def test_a_repair_restarts_what_has_no_bridge_and_asks_nobody() -> None:
+def test_what_has_no_bridge_is_restarted_and_nobody_is_asked() -> None:
     wanted = topology(net=network())
-    whole = plan(wanted, host(GUEST))
-    mended = mending(whole, {"net"}, disruption=False)
-    assert [type(step.action) for step in mended.steps] == [Stop, Start, Replug]
-    assert mended.impact is Impact.RESTART
-    assert not mended.needs_consent
-    assert mending(whole, (), disruption=False) == whole
+    gone = bridgeless(host(GUEST), findings(replace(STATE, links=(UPLINK,))))
+    found = plan(wanted, gone)
+    assert [drift.cause for drift in found.networks[0].drifts] == [Cause.BRIDGE_GONE]
+    assert [type(step.action) for step in found.steps] == [Stop, Start, Replug]
+    assert found.impact is Impact.RESTART
+    assert not found.needs_consent
+    assert mending(found, disruption=False) == found
+    assert plan(wanted, host(GUEST)).steps == ()
+
+
+def test_a_restart_for_a_bridge_does_what_the_file_says_anew_along_with_it() -> None:
+    gone = bridgeless(host(GUEST), findings(replace(STATE, links=(UPLINK,))))
+    wanted = network(dns={"hosts": [{"ip": "10.0.0.9", "hostnames": ["new"]}]})
+    found = plan(topology(net=wanted), gone)
+    assert [type(step.action) for step in found.steps] == [Define, Stop, Start, Replug]
+
+
+def test_a_cap_holds_a_restart_for_a_bridge_back() -> None:
+    gone = bridgeless(host(GUEST), findings(replace(STATE, links=(UPLINK,))))
+    (part,) = plan(topology(net=network()), gone, max_impact=Impact.LIVE).networks
+    assert (part.verb, part.steps) == (Verb.HOLD, ())
+
+
+DOWN = Finding("net", "bridge.up", "", "up", "down", Remedy((run("ip link set br1 up"),)))
+FORWARDING = replace(DOWN, code="forwarding4")
+GONE = replace(DOWN, code="bridge", remedy=Remedy((Restart(),), Impact.RESTART))
+FOREIGN = replace(DOWN, code="firewall.others", remedy=by_hand("ask"))
+
+
+def test_what_costs_no_link_is_mended_along_with_a_plan_and_nothing_else() -> None:
+    clean = plan(topology(net=network()), host())
+    assert mendable([DOWN, FOREIGN], clean, host(), Impact.LIVE) == (DOWN,)
+    assert mendable([DOWN], clean, host(), Impact.NONE) == ()
+    assert prospect([DOWN, FOREIGN], [DOWN], clean) == "below libvirt: 1 to mend, 1 by hand"
+    assert prospect([DOWN], [], clean) == "below libvirt: 1 held back"
+
+
+def test_a_network_that_is_restarted_is_mended_by_that() -> None:
+    found = plan(topology(net=network()), bridgeless(host(), [GONE]))
+    assert mendable([DOWN, GONE, FORWARDING], found, host(), Impact.RESTART) == (FORWARDING,)
+    assert prospect([DOWN, GONE], [], found) == "below libvirt: 2 mended by a restart of the plan"
+    assert prospect([GONE], [], replace(found, steps=())) == "below libvirt: 1 held back"
+
+
+def test_a_network_of_another_topology_is_left_to_that() -> None:
+    theirs = Host("", VERSION, {"net": there(network(), network(), owner="other")})
+    assert mendable([DOWN], plan(topology(net=network()), theirs), theirs, Impact.RESTART) == ()
+
+
+def test_a_file_accepts_one_finding_and_no_other() -> None:
+    one, other = (
+        replace(FOREIGN, code="subnet-collides", subject=f"10.0.0.0/25 on {link}") for link in ("tun0", "eth0")
+    )
+    wanted = Accepted(network="net", finding="subnet-collides", subject="10.0.0.0/25 on tun0", reason="the VPN")
+    assert sifted([one, other, DOWN], [wanted]) == ((other, DOWN), ((one, "the VPN"),))
+    assert sifted([one], [wanted.model_copy(update={"network": "other"})]) == ((one,), ())
+    assert sifted([one], [wanted.model_copy(update={"subject": ""})]) == ((one,), ())
 
 
 def test_a_repair_cuts_nobody_off_who_has_a_link() -> None:
     host_ = Host("", VERSION, {"net": there(network(), network(mtu=1400), guests=(GUEST,))})
     whole = plan(topology(net=network()), host_)
     assert whole.needs_consent
-    (held,) = mending(whole, (), disruption=False).networks
+    (held,) = mending(whole, disruption=False).networks
     assert (held.verb, held.steps) == (Verb.HOLD, ())
     assert "would cut off web" in held.refusal
-    assert mending(whole, (), disruption=True) == whole
+    assert mending(whole, disruption=True) == whole
 
 
 @pytest.mark.parametrize(
@@ -159,14 +211,14 @@ def test_a_repair_cuts_nobody_off_who_has_a_link() -> None:
 )
 def test_a_repair_leaves_to_apply_what_the_file_says_anew(wanted: dict[str, Any], cause: Cause) -> None:
     whole = plan(topology(**wanted), host())
-    (part,) = mending(whole, (), disruption=True).drifted
+    (part,) = mending(whole, disruption=True).drifted
     assert {drift.cause for drift in part.drifts} == {cause}
     assert (part.refusal, part.steps) == (FILE_CHANGED, ())
 
 
 def test_a_repair_adopts_nothing() -> None:
     host_ = Host("", VERSION, {"net": there(network(), network(), owner=None)})
-    mended = mending(plan(topology(net=network()), host_), (), disruption=False)
+    mended = mending(plan(topology(net=network()), host_), disruption=False)
     assert (mended.steps, mended.refused) == ((), ())
 
 

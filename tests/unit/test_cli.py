@@ -215,7 +215,7 @@ def test_a_host_that_somebody_else_is_changing_is_75(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize(
-    "which", ["topology", "plan", "history", "verification", "status", "repair", "doctor", "operator-policy"]
+    "which", ["topology", "plan", "history", "verification", "status", "doctor", "operator-policy"]
 )
 def test_schema_prints_the_generated_file(which: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert ran("schema", which) == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from netreconcile import entry as records
 from netreconcile import journal as module
-from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status, snapshot_records
+from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Mending, Status, snapshot_records
 from netreconcile.errors import JournalFailed, UsageError
 from netreconcile.folder import Folder
 from netreconcile.journal import ALWAYS, KEPT, LOG, Journal, held, who
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-Line = Begun | Done | Ended | Closed
+Line = Begun | Done | Mending | Ended | Closed
 BRIDGED = Guest("db", "52:54:00:00:00:98", by_bridge=True)
 NET = there(network(), network(mtu=1400), guests=(GUEST, BRIDGED))
 
@@ -47,6 +47,10 @@ def done(name: str = "net", state: str = "after", outcome: str = "done") -> Done
 
 def ended(status: Status, **values: Any) -> Ended:
     return Ended(status=status, when=1_700_000_001.0, **values)
+
+
+def mended(*, done: bool = True) -> Mending:
+    return Mending(network="low", finding="bridge.up", actions=("ip link set br1 up",), done=done)
 
 
 def closed(status: Status) -> Closed:
@@ -88,6 +92,10 @@ def applied(journal: Journal) -> int:
         ((ended(Status.UNCONFIRMED), begun(undo=True), done(), closed(Status.UNDONE)), Status.UNDONE, False),
         ((ended(Status.APPLIED), closed(Status.UNDONE)), Status.UNDONE, False),
         ((begun(), closed(Status.CONTINUED)), Status.CONTINUED, False),
+        ((mended(),), Status.UNFINISHED, True),
+        ((mended(), ended(Status.APPLIED)), Status.APPLIED, False),
+        ((mended(), mended(done=False), ended(Status.APPLIED)), Status.PARTLY, False),
+        ((mended(done=False), ended(Status.ROLLED_BACK)), Status.ROLLED_BACK, False),
     ],
 )
 def test_the_last_word_is_the_status(
@@ -147,6 +155,12 @@ def test_only_what_was_begun_has_a_state() -> None:
     assert entry(begun("other"), before=both).states == {"other": ABSENT}
     assert entry(begun(), done(state="one"), begun("other"), before=both).states == {"net": "one", "other": ABSENT}
     assert entry(begun(), done(state="one"), begun(), done(state="two"), before=both).states == {"net": "two"}
+
+
+def test_what_was_mended_is_of_the_networks_that_it_is_about_and_has_no_state_to_go_back_to() -> None:
+    found = entry(mended(), before={"net": NET})
+    assert found.networks == ("low", "net")
+    assert found.states == {}
 
 
 def test_what_was_taken_over_from_an_earlier_entry_has_the_state_that_it_was_left_in() -> None:

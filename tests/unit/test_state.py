@@ -159,8 +159,8 @@ def test_the_plan_from_a_state_is_that_of_the_host(
     told = capsys.readouterr()
     wanted, document = load([topology]).topology, json.loads(told.out)
     if command == "drift":
-        below = document.pop("below"), document.pop("below_unknown")
-        assert below == ([], "a stored state tells nothing of what is below libvirt")
+        below = [document.pop(key) for key in ("below", "below_unknown", "below_accepted")]
+        assert below == [[], "a stored state tells nothing of what is below libvirt", []]
     assert document == json.loads(json.dumps(plan_document(plan(wanted, HOST), HOST)))
     assert f"state of {HOST.uri}, taken " in told.err
     assert " days ago" in told.err
