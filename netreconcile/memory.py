@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FILE = "agreed"
 """The name of the file in the host's folder: a line for each topology, the newest first, as `Agreement` has it."""
+NOTICED = "noticed"
+"""The name of the file of what is wrong below libvirt, and since when; `noticed` keeps it."""
 LOCK = "drift.lock"
 """The name of the lock of those that compare; it isn't the one of those that change the host."""
 _MOST = 100
@@ -101,7 +103,7 @@ def folder_digest(folder: Folder) -> str:
         found = [(entry.name, entry.stat().st_mtime_ns, entry.stat().st_size) for entry in os.scandir(folder.path)]
     except OSError:
         found = []
-    kept = sorted(item for item in found if item[0] not in (FILE, LOCK))
+    kept = sorted(item for item in found if item[0] not in (FILE, NOTICED, LOCK))
     return hashlib.sha256(repr(kept).encode()).hexdigest()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from netreconcile.actions import Impact
 from netreconcile.drift import Cause
 from netreconcile.networkplan import Verb
 from netreconcile.printable import printable
-from netreconcile.render import guest_names
+from netreconcile.render import clock, guest_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -48,6 +47,7 @@ def notice(plan: Plan, known: Background, findings: Sequence[Finding] = ()) -> s
         _what(plan, known, findings),
         *_when(known),
         *_written(known),
+        *_since(findings),
         *_who(plan, findings),
         *_next(plan, known, findings),
     ]
@@ -80,18 +80,25 @@ def _causes(part: NetworkPlan) -> tuple[str, ...]:
 
 def _when(known: Background) -> Iterator[str]:
     if known.agreed is not None:
-        yield f"All was well when last looked at, {_clock(known.agreed)}."
+        yield f"All was well when last looked at, {clock(known.agreed)}."
     if known.latest:
         header = known.latest.header
-        entry = f"entry {known.latest.number}, {header.command} by {header.who}, {_clock(header.when)}"
+        entry = f"entry {known.latest.number}, {header.command} by {header.who}, {clock(header.when)}"
         yield f"The last change from here was {entry}: {known.latest.status}."
 
 
 def _written(known: Background) -> Iterator[str]:
     if known.written:
         newest = sorted(known.written.items(), key=lambda item: -item[1])
-        times = ", ".join(f"{name} {_clock(when)}" for name, when in newest[:_MOST])
+        times = ", ".join(f"{name} {clock(when)}" for name, when in newest[:_MOST])
         yield f"Last written by libvirt: {times}{_more(newest)}."
+
+
+def _since(findings: Sequence[Finding]) -> Iterator[str]:
+    times = {f"{each.network} ({each.code})": each.began or each.first_seen for each in findings}
+    known = [f"{what} {clock(when)}" for what, when in times.items() if when]
+    if known:
+        yield f"Known to be wrong below libvirt since: {', '.join(known[:_MOST])}{_more(known)}."
 
 
 def _who(plan: Plan, findings: Sequence[Finding]) -> Iterator[str]:
@@ -128,7 +135,3 @@ def _more(names: Collection[object]) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _clock(when: float) -> str:
-    return datetime.fromtimestamp(when).astimezone().strftime("%F %T")

@@ -167,11 +167,11 @@ def pending_lines(entry: Entry | None) -> Iterator[str]:
     what = f"entry {entry.number}, {entry.header.command} of {entry.header.topology} ({entry.header.who})"
     if entry.status is Status.UNCONFIRMED:
         until = entry.ended.confirm_until if entry.ended else None
-        yield f"{what}, is not confirmed; it is taken back at {_clock(until or 0)}"
+        yield f"{what}, is not confirmed; it is taken back at {clock(until or 0)}"
         yield "`netreconcile confirm` keeps it, `netreconcile rollback` takes it back at once"
         return
     done = sum(ended is not None for _, ended in entry.steps)
-    yield f"{what}, has no end: it is running, or broke off after {_count(done, 'step')} at {_clock(entry.header.when)}"
+    yield f"{what}, has no end: it is running, or broke off after {_count(done, 'step')} at {clock(entry.header.when)}"
     yield "if it broke off: `netreconcile apply` finishes it, `netreconcile rollback` undoes it"
 
 
@@ -181,7 +181,7 @@ def history_lines(entries: tuple[Entry, ...]) -> Iterator[Line]:
     rows: list[tuple[str, ...]] = [
         (
             str(entry.number),
-            _clock(entry.header.when),
+            clock(entry.header.when),
             entry.header.command,
             entry.header.topology,
             str(entry.status),
@@ -198,7 +198,7 @@ def entry_lines(entry: Entry) -> Iterator[Line]:
     """Yield what was wanted at an entry of the journal, step by step what was done, and what became of it."""
     header, ended = entry.header, entry.ended
     yield Line(
-        f"entry {entry.number}: {header.command} by {header.who} at {_clock(header.when)}: {entry.status}", "bold"
+        f"entry {entry.number}: {header.command} by {header.who} at {clock(header.when)}: {entry.status}", "bold"
     )
     if header.files:
         yield Line(f"files: {' '.join(header.files)}; topology digest {header.digest}")
@@ -214,7 +214,7 @@ def entry_lines(entry: Entry) -> Iterator[Line]:
         outcome = f"{done.outcome}{': ' + done.message if done.message else ''}" if done else "broke off here"
         yield Line(f"  {'back: ' if begun.undo else ''}{begun.step}: {outcome}")
     if ended:
-        yield Line(f"ended at {_clock(ended.when)}{': ' + ended.message if ended.message else ''}")
+        yield Line(f"ended at {clock(ended.when)}{': ' + ended.message if ended.message else ''}")
 
 
 def host_lines(host: Host) -> Iterator[Line]:
@@ -239,7 +239,8 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[Line]:
         yield Line(text, "bold" if row is head else "")
 
 
-def _clock(when: float) -> str:
+def clock(when: float) -> str:
+    """Return a time in Unix time as people here read it."""
     return datetime.fromtimestamp(when).astimezone().strftime("%F %T")
 
 

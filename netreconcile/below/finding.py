@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from netreconcile.below.cures import cure
@@ -48,7 +48,11 @@ NOTICED = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something beneath a network that isn't as it should be; `code` and `subject` are those of `verify`'s promises."""
+    """Something beneath a network that isn't as it should be; `code` and `subject` are those of `verify`'s promises.
+
+    In Unix time: `began` is since when it is so, where the host knows; `first_seen` when it was first seen, if that was
+    at an earlier look; `well` when all was well before that. Each is None where nobody knows.
+    """
 
     network: str
     code: str
@@ -56,6 +60,9 @@ class Finding:
     expected: str
     seen: str
     remedy: Remedy
+    began: float | None = field(default=None, compare=False)
+    first_seen: float | None = field(default=None, compare=False)
+    well: float | None = field(default=None, compare=False)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -142,10 +149,10 @@ def _taps(target: Target, there: Observed, state: KernelState) -> Iterator[Findi
 def _stale(target: Target, state: KernelState) -> Iterator[Finding]:
     """Yield whether the file of the network's dnsmasq is another one by now than the one that it has read."""
     server = None if isinstance(state.servers, Unread) else state.servers.get(target.name)
-    if server and server.alive and server.ours and server.stale:
+    if server and server.alive and server.ours and server.edited is not None:
         remedy = Remedy((Reread(),), cost="DHCP and DNS are away for a moment")
         expected, seen = "the file that dnsmasq was started with", "changed since it was started"
-        yield Finding(target.name, "dnsmasq.conf", "", expected, seen, remedy)
+        yield Finding(target.name, "dnsmasq.conf", "", expected, seen, remedy, began=server.edited)
 
 
 def _remarked(target: Target, remarks: Iterable[Remark]) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Stop
-from netreconcile.render import Line
+from netreconcile.render import Line, clock
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -19,11 +19,23 @@ CAUSE = "below libvirt"
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:
-    """Yield for each finding a line with what it is and who notices, and one with what mends it at what price."""
+    """Yield for each finding what it is and who notices, since when, and what mends it at what price, a line each."""
     for finding in findings:
         noticed = f" ({finding.noticed})" if finding.noticed else ""
         yield Line(f"{finding.network}: {CAUSE}: {finding}{noticed}", "yellow")
+        if known := since(finding):
+            yield Line(f"    {known}")
         yield from (Line(f"    {sentence}") for sentence in remedy_sentences(finding.remedy))
+
+
+def since(finding: Finding) -> str:
+    """Return since when it is so, as far as that is known; else nothing."""
+    if finding.began is not None:
+        return f"since {clock(finding.began)}"
+    well = f"all was well at {clock(finding.well)}" if finding.well is not None else ""
+    if finding.first_seen is not None:
+        return f"first seen at {clock(finding.first_seen)}{'; ' if well else ''}{well}"
+    return f"seen now for the first time; {well}" if well else ""
 
 
 def remedy_sentences(remedy: Remedy) -> Iterator[str]:
@@ -75,6 +87,9 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "expected": finding.expected or None,
         "seen": finding.seen,
         "noticed": finding.noticed,
+        "began": finding.began,
+        "first_seen": finding.first_seen,
+        "well": finding.well,
         "repair": list(finding.remedy.sentences),
         "by_hand": finding.remedy.by_hand,
         "impact": str(finding.remedy.impact),

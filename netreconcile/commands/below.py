@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 from netreconcile.below.finding import Finding, as_they_run, found, sifted
 from netreconcile.commands.output import tell
+from netreconcile.commands.uri import uri_of
+from netreconcile.folder import folder_of
 from netreconcile.kernel.here import hindrance
 from netreconcile.kernel.read import read
+from netreconcile.memory import Memory
+from netreconcile.noticed import noticed
 from netreconcile.verify.target import targets
 
 if TYPE_CHECKING:
@@ -37,12 +41,17 @@ class Below:
 def examine(options: argparse.Namespace, topology: Topology | None, host: Host) -> Below:
     """Return what is wrong beneath the networks of the topology, or without one beneath all of the host.
 
-    What its policy accepts is set apart, and told where more is to be told.
+    What its policy accepts is set apart, and told where more is to be told; of the rest it is remembered since when.
     """
     if getattr(options, "state", None) is not None:
         return Below(unknown=_STORED)
-    below = look(targets(topology, host) if topology else as_they_run(host), host)
+    aims = targets(topology, host) if topology else as_they_run(host)
+    below = look(aims, host)
     findings, accepted = sifted(below.findings, topology.policy.accept if topology else ())
+    memory = Memory(folder_of(uri_of(options)))
+    agreement = memory.latest(topology.name) if topology else None
+    well, names = agreement.when if agreement else None, {target.name for target in aims}
+    findings = noticed(memory.folder, findings, names, well=well, everything=not below.unknown)
     if options.verbose:
         for finding, reason in accepted:
             tell(f"accepted by the file: {finding.network}: {finding} ({reason})")

@@ -166,16 +166,16 @@ def _server(name: str) -> Server | None:
         raise Unreadable(f"process {pid}: {error}") from error
     if words == [""]:  # it has ended, and nobody has taken note of that yet
         return Server(pid, alive=False)
-    return Server(pid, alive=True, ours=f"--conf-file={CONF_FILES}/{name}.conf" in words, stale=_changed(name))
+    return Server(pid, alive=True, ours=f"--conf-file={CONF_FILES}/{name}.conf" in words, edited=_edited(name))
 
 
-def _changed(name: str) -> bool:
-    """Return whether the server's file has changed since it was started, which is when it wrote its number."""
+def _edited(name: str) -> float | None:
+    """Return when the server's file was changed, if that was after its start, which is when it wrote its number."""
     try:
-        conf = Path(CONF_FILES, f"{name}.conf").stat().st_mtime_ns
-        return conf > (PID_FILES / f"{name}.pid").stat().st_mtime_ns
+        conf = Path(CONF_FILES, f"{name}.conf").stat()
+        return conf.st_mtime if conf.st_mtime_ns > (PID_FILES / f"{name}.pid").stat().st_mtime_ns else None
     except OSError:
-        return False
+        return None
 
 
 def read_rules() -> Ruleset:

@@ -106,14 +106,14 @@ class Settings:
 class Server:
     """The dnsmasq that libvirt started for a network: its process, and whether that runs and has the network's file.
 
-    The kernel gives the number of a process that has ended to another one: `ours` tells whether it is dnsmasq. It is
-    `stale` where its file has changed since it was started: it has read the file but once.
+    The kernel gives the number of a process that has ended to another one: `ours` tells whether it is dnsmasq. It
+    has read its file but once; `edited` is when that was changed after the start, in Unix time, None where it wasn't.
     """
 
     pid: int
     alive: bool
     ours: bool = True
-    stale: bool = False
+    edited: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netreconcile.actions import Impact
-from netreconcile.reference.shapes import Schema, many, mapping, maybe, text, texts, truth, words
+from netreconcile.reference.shapes import Schema, many, mapping, maybe, moment, text, texts, truth, words
 
 
 def below_properties() -> Schema:
@@ -48,6 +48,9 @@ def finding_properties() -> Schema:
         "expected": maybe("What should be there; null where the finding says all."),
         "seen": text("What is there."),
         "noticed": text("Who notices."),
+        "began": moment("Since when it is so, in Unix time; null where the host doesn't know."),
+        "first_seen": moment("When it was first seen, in Unix time; null if that is now, or nobody remembers."),
+        "well": moment("When all was well before that, in Unix time; null where nobody remembers."),
         "repair": texts("What mends it, in this order; commands as they are typed."),
         "by_hand": truth("Somebody has to do it: `repair` doesn't."),
         "impact": words(Impact, "What the repair does to the network's guests, as in plans."),

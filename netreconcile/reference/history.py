@@ -8,7 +8,7 @@ from netreconcile.entry import Status
 from netreconcile.record import NetworkRecord
 from netreconcile.reference.plans import plan_definitions
 from netreconcile.reference.records import record_reference
-from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, one, text, texts, truth, words
+from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, moment, one, text, texts, truth, words
 
 
 def history_schema() -> Schema:
@@ -44,14 +44,14 @@ def _entry() -> Schema:
         "topology": text("The topology's name."),
         "connection": text("The libvirt URI of the host."),
         "fingerprint": digest("The plan's."),
-        "began": _time("When it began, in seconds of Unix time."),
-        "ended": _time("When it ended, null while it hasn't.", maybe=True),
+        "began": {"type": "number", "description": "When it began, in seconds of Unix time."},
+        "ended": moment("When it ended, null while it hasn't."),
         "message": text("Why it was taken back, or empty."),
         "who": text("Who did it, and on which machine."),
         "networks": texts("The networks that it is about, by name."),
         "impact": one("impact", "The worst impact of its plan."),
         "undoes": {"type": ["integer", "null"], "description": "The number of the entry that it takes back, if any."},
-        "confirm_until": _time("Until when it could be confirmed, null where nobody asked for that.", maybe=True),
+        "confirm_until": moment("Until when it could be confirmed, null where nobody asked for that."),
     }  # fmt: skip
 
 
@@ -88,7 +88,3 @@ def _step() -> Schema:
         "outcome": {**outcomes, "enum": [*outcomes["enum"], None]},
         "message": text("libvirt's message where the step failed, or a remark, or empty."),
     }
-
-
-def _time(description: str, *, maybe: bool = False) -> Schema:
-    return {"type": ["number", "null"] if maybe else "number", "description": description}

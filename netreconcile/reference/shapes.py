@@ -36,6 +36,11 @@ def count(description: str) -> Schema:
     return {"type": "integer", "minimum": 0, "description": description}
 
 
+def moment(description: str) -> Schema:
+    """Return the schema of a time, or null."""
+    return {"type": ["number", "null"], "description": description}
+
+
 def digest(description: str) -> Schema:
     """Return the schema of a fingerprint."""
     return {**text(description), "pattern": "^[0-9a-f]{20}$"}

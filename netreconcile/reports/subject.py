@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.below.report import CAUSE, remedy_sentences
+from netreconcile.below.report import CAUSE, remedy_sentences, since
 from netreconcile.binding import bindings
 from netreconcile.codec import identity, keys
 from netreconcile.graph.graph import of_plan
@@ -38,7 +38,8 @@ class Difference:
     """One thing that differs, in words; every text is on one line, and drives no terminal.
 
     `sign` is what `apply` does about it: "+" adds it, "-" takes it away, "~" changes it, "!" nothing. `impact` is the
-    price, for a difference of the file that of its whole network; `mend` is what else mends it, or empty.
+    price, for a difference of the file that of its whole network; `since` tells since when it is so, and `mend` what
+    else mends it, or they are empty.
     """
 
     network: str
@@ -47,11 +48,13 @@ class Difference:
     sign: str
     impact: Impact
     place: Position | None = None
+    since: str = ""
     mend: str = ""
     refused: bool = False
 
     def __str__(self) -> str:
-        return f"{self.network}: {self.cause}{f': {self.what}' if self.what else ''}"
+        what = f": {self.what}" if self.what else ""
+        return f"{self.network}: {self.cause}{what}{f'; {self.since}' if self.since else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,9 @@ def _differences(part: NetworkPlan, desired: Network | None, where: Where) -> It
 def _below(finding: Finding, place: Position | None) -> Difference:
     what = f"{finding} ({finding.noticed})" if finding.noticed else str(finding)
     mend = "; ".join(map(clean, remedy_sentences(finding.remedy)))
-    return Difference(clean(finding.network), CAUSE, clean(what), "!", finding.remedy.impact, place, mend)
+    return Difference(
+        clean(finding.network), CAUSE, clean(what), "!", finding.remedy.impact, place, since(finding), mend
+    )
 
 
 def _sign(drift: Drift, part: NetworkPlan) -> str:

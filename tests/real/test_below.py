@@ -192,6 +192,21 @@ def test_a_second_look_at_what_agreed_reads_little_and_sees_every_change(host: H
     assert host.run("drift").code == 0
 
 
+def test_since_when_something_is_wrong_is_told_as_far_as_it_is_known(host: Host) -> None:
+    assert host.run("drift").code == 0
+    host.shell("ip link set b-iso down")
+    assert "    seen now for the first time; all was well at 20" in host.run("drift").out
+    again = host.run("drift")
+    assert "    first seen at 20" in again.out
+    assert "Known to be wrong below libvirt since: iso (bridge.up) 20" in again.err
+    assert "    first seen at 20" in host.run("status").out
+    host.repaired()
+    assert host.run("drift").code == 0
+    host.shell("ip link set b-iso down")
+    assert "    seen now for the first time; all was well at 20" in host.run("drift").out
+    host.repaired()
+
+
 def test_the_doctor_sees_what_is_in_the_way_and_its_fixes_help(file: str) -> None:
     with Lab(scenery=True) as lab:
         host = Host(lab, file)

@@ -120,8 +120,8 @@ def test_dnsmasq_is_woken_with_a_record_that_nobody_has() -> None:
 
 
 def test_a_dnsmasq_whose_file_has_changed_is_started_anew() -> None:
-    (finding,) = findings(replace(STATE, servers={"net": Server(7, alive=True, stale=True)}))
-    assert (finding.code, finding.remedy.actions) == ("dnsmasq.conf", (Reread(),))
+    (finding,) = findings(replace(STATE, servers={"net": Server(7, alive=True, edited=7.5)}))
+    assert (finding.code, finding.remedy.actions, finding.began) == ("dnsmasq.conf", (Reread(),), 7.5)
     assert [str(step) for step in steps("net", Reread())] == [
         "net: add dns-txt netreconcile.invalid",
         "net: delete dns-txt netreconcile.invalid",

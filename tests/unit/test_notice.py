@@ -64,6 +64,14 @@ def test_it_says_since_when_as_far_as_that_is_known() -> None:
     assert "when last" not in notice(found, KNOWN)
 
 
+@pytest.mark.usefixtures("_utc")
+def test_it_says_since_when_something_is_wrong_below_libvirt() -> None:
+    dead = Finding("net", "dnsmasq", "", "running", "gone", by_hand("wait"), first_seen=_at("2026-11-28 14:03:00"))
+    clean = drifted(there(network(), network()), net={})
+    assert "since: net (dnsmasq) 2026-11-28 14:03:00." in notice(clean, KNOWN, [dead])
+    assert "since" not in notice(clean, KNOWN, [replace(dead, first_seen=None)])
+
+
 @pytest.fixture
 def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """It is as late as in Greenwich."""
