@@ -96,6 +96,13 @@ class Report:
         """Return whether the host now matches: nothing failed, and nothing is left to do."""
         return not self.failed and not self.undone and not self.remaining.steps and not self.remaining.refused
 
+    def guests_cut(self, plan: Plan) -> int:
+        """Return how many running guests lost their link by what was done of the plan, if only for a moment."""
+        done = (result.step for result in self.results if result.outcome is Outcome.DONE)
+        stopped = {step.network for step in done if isinstance(step.action, Stop)}
+        cut = (guest for part in plan.networks if part.name in stopped for guest in part.cut)
+        return sum(guest.running and guest.plugged for guest in cut)
+
 
 Attempt = Callable[[], Result]
 """Does a step, or waits until it is done. Raises ConnectionLost."""

@@ -92,9 +92,7 @@ def _drift(command: argparse.ArgumentParser) -> None:
         help="wait so long for another drift that looks at this host; "
         "then do nothing, with exit code 75 (default: %(default)g)",
     )
-    command.add_argument(
-        "--metrics", metavar="FILE.prom", help="write what was found for Prometheus's node exporter (textfile)"
-    )
+    _add_metrics(command, "what was found")
 
 
 def _status(command: argparse.ArgumentParser) -> None:
@@ -317,6 +315,13 @@ def _add_writing(command: argparse.ArgumentParser) -> None:
         help="after a failure take everything back, or only the network that failed (default: %(default)s)",
     )
     _add_lock_timeout(command)
+    _add_metrics(command, "how it went")
+
+
+def _add_metrics(command: argparse.ArgumentParser, what: str) -> None:
+    command.add_argument(
+        "--metrics", metavar="FILE.prom", help=f"write {what} for Prometheus's node exporter (textfile)"
+    )
 
 
 def _add_lock_timeout(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""What a run of `drift` found, as a text file that Prometheus's node exporter collects.
+"""What a run of `drift` found, or how a change went, as a text file that Prometheus's node exporter collects.
 
 A clean run must stay cheap, so nothing here loads the model: whoever has a plan has loaded it already.
 """
@@ -50,11 +50,24 @@ class Standing:
     looked_below: bool = True
 
 
+class Ending(NamedTuple):
+    """How a command ended that changes hosts: its exit code, and whether the host is then as it wants it.
+
+    `in_sync` is None where that can't be told; `guests_cut` are the running guests that it took the link from, also
+    where they got it back.
+    """
+
+    code: int
+    in_sync: bool | None = None
+    guests_cut: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run: of which command, on what, when it ended, how, and after how many seconds.
 
-    `standing` is None where the run couldn't tell: then the file has nothing of an earlier run either.
+    `standing` is what `drift` found, `ending` how a change ended; without either the run couldn't tell, and the file
+    has nothing of an earlier run.
     """
 
     command: str
@@ -64,6 +77,7 @@ class Run:
     when: float
     seconds: float
     standing: Standing | None = None
+    ending: Ending | None = None
 
 
 class MetricsFailed(NetreconcileError):
@@ -96,9 +110,19 @@ def families(run: Run) -> Iterator[Family]:
     for name, tells, value in (
         ("last_run_timestamp_seconds", "When the last run ended, in Unix time.", run.when),
         ("last_run_duration_seconds", "How long the last run took.", run.seconds),
-        ("last_run_exit_code", "How the last run ended: 0 in sync, 2 drift, else it couldn't tell.", run.code),
+        (
+            "last_run_exit_code",
+            "How the last run ended: 0 in sync, 2 drift, else it failed or couldn't tell.",
+            run.code,
+        ),
     ):
         yield Family(PREFIX + name, tells, ((by_run, value),))
+    if run.ending:
+        tells = "Running guests that the last change took the link from, also where they got it back."
+        yield Family(PREFIX + "last_run_guests_cut", tells, ((by_run, run.ending.guests_cut),))
+        if run.ending.in_sync is not None:
+            tells = "1 if the host was as wanted after the last change, else 0."
+            yield Family(PREFIX + "last_run_in_sync", tells, ((by_run, run.ending.in_sync),))
     there = run.standing
     if there is None:
         return

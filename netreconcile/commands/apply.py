@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from netreconcile.commands.cron import change
 from netreconcile.commands.execute import Change, execute, writing
 from netreconcile.commands.output import show, show_json, tell, warn
 from netreconcile.commands.saved import SavedPlan, saved
@@ -15,6 +16,7 @@ from netreconcile.errors import Refused
 from netreconcile.fill import topology_digest
 from netreconcile.journal import held
 from netreconcile.loader import load
+from netreconcile.metrics import Ending
 from netreconcile.render import plan_lines, summary
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """Plan, ask where guests are cut off, perform, verify; a saved plan is carried out as it is, or not at all."""
+    return change(options, _apply)
+
+
+def _apply(options: argparse.Namespace) -> Ending:
     reviewed = saved(options.topology)
     if reviewed:
         reviewed.prepare(options)
@@ -46,7 +52,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
     reviewed: SavedPlan | None = None,
     *,
     repair: bool = False,
-) -> int:
+) -> Ending:
     """Carry out what `make` plans for the topology, and with `repair` mend what is below libvirt before that.
 
     Raises Refused, before anything is done.
@@ -72,14 +78,14 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
             show_json({**plan_document(plan, there), **(repairs.document if repairs else {})})
         else:
             tell(summary(plan))
-        return repairs.code if repairs else 0
+        return Ending(repairs.code if repairs else 0, in_sync=True)
     if plan.steps and pending and pending.status is Status.UNCONFIRMED:
         msg = f"nothing was changed: entry {pending.number} is to be confirmed or taken back first"
         raise Refused(msg)
     if options.command == "apply":
         _check_expected(options, plan, there)
         _check_not_held(options, here, topology.name, digest)
-    change = Change(
+    wanted = Change(
         command=options.command,
         topology=topology.name,
         digest=digest,
@@ -91,7 +97,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
         pending=pending,
         repairs=repairs,
     )
-    return execute(options, here, change)
+    return execute(options, here, wanted)
 
 
 def _check_reviewed(reviewed: SavedPlan, plan: Plan, there: Host, digest: str) -> None:

@@ -1,4 +1,4 @@
-"""What a command has around it that runs again and again: one at a time, a time limit, and metrics of each run."""
+"""What a command has around it that nobody watches: one at a time, a time limit, and metrics of each run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from netreconcile.memory import LOCK
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
-    from netreconcile.metrics import Standing
+    from netreconcile.metrics import Ending, Standing
 
 TOO_LATE = 1
 """The exit code of a run that its time limit ended: whether the host matches can't be told."""
@@ -32,13 +32,14 @@ class StillComparing(Busy):
 
 
 class Round:
-    """One run. Whoever finds out sets `standing` and `code`."""
+    """One run. Whoever finds out sets `code`, and `standing` or `ending`."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.began = time.monotonic()
         self.code = 1
         self.standing: Standing | None = None
+        self.ending: Ending | None = None
 
     @property
     def left(self) -> float | None:
@@ -59,14 +60,14 @@ class Round:
 
     def write_metrics(self) -> None:
         """The metrics are in their file, if the options name one. Raises MetricsFailed."""
-        if self.options.metrics is None:
+        options, seconds = self.options, time.monotonic() - self.began
+        file, files = getattr(options, "metrics", None), " ".join(getattr(options, "topology", ()))
+        if file is None:
             return
         from netreconcile.metrics import Run, write
 
-        options, seconds = self.options, time.monotonic() - self.began
         uri = self.standing.connection if self.standing else uri_of(options)
-        run = Run(options.command, uri, " ".join(options.topology), self.code, time.time(), seconds, self.standing)
-        write(options.metrics, run)
+        write(file, Run(options.command, uri, files, self.code, time.time(), seconds, self.standing, self.ending))
 
 
 @contextmanager
@@ -76,14 +77,27 @@ def round_of(options: argparse.Namespace) -> Generator[Round]:
     Raises StillComparing where it isn't alone, MetricsFailed.
     """
     run = Round(options)
-    with _alone(run), _in_time(run):
-        try:
-            yield run
-        except BaseException as error:
-            run.code = error.exit_code if isinstance(error, NetreconcileError) else 1
-            run.broke_off()
-            raise
-        run.write_metrics()
+    with _alone(run), _in_time(run), _metered(run):
+        yield run
+
+
+def change(options: argparse.Namespace, carry_out: Callable[[argparse.Namespace], Ending]) -> int:
+    """Return the exit code of a change, whose metrics are written however it ends. Raises MetricsFailed."""
+    with _metered(Round(options)) as run:
+        run.ending = carry_out(options)
+        run.code = run.ending.code
+    return run.code
+
+
+@contextmanager
+def _metered(run: Round) -> Generator[Round]:
+    try:
+        yield run
+    except BaseException as error:
+        run.code = error.exit_code if isinstance(error, NetreconcileError) else 1
+        run.broke_off()
+        raise
+    run.write_metrics()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from netreconcile.document import fingerprint, plan_document, report_document
 from netreconcile.entry import Closed, Header, Status, snapshot_records
 from netreconcile.errors import Refused
 from netreconcile.journal import who
+from netreconcile.metrics import Ending
 from netreconcile.observed import state_of
 from netreconcile.render import Line, fingerprint_lines, guest_names, plan_lines, report_lines
 from netreconcile.transaction import Transaction
@@ -69,8 +70,8 @@ def writing(options: argparse.Namespace, command: str) -> Generator[Session]:
             yield here
 
 
-def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
-    """Show the change, get consent, carry it out and tell how it went; return the exit code.
+def execute(options: argparse.Namespace, here: Session, change: Change) -> Ending:
+    """Show the change, get consent, carry it out and tell how it went.
 
     Raises Refused, before anything is done, where consent is missing.
     """
@@ -83,7 +84,7 @@ def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
     if not plan.steps and not (repairs and repairs.ours):
         if as_json:
             show_json({**plan_document(plan, change.host), **(repairs.document if repairs else {})})
-        return worst(Refused.exit_code if plan.refused else 0, repairs.code if repairs else 0)
+        return Ending(worst(Refused.exit_code if plan.refused else 0, repairs.code if repairs else 0), in_sync=False)
     number, mended, report = _carried_out(options, here, change, tuple(line.text for line in lines))
     repaired = repairs.looked_again(options, here, mended) if repairs else None
     if as_json:
@@ -93,7 +94,9 @@ def execute(options: argparse.Namespace, here: Session, change: Change) -> int:
         show(repaired.lines if repaired else (), aside=True)
     if confirmation(options, plan) is not None and not report.everything:
         tell(f"`netreconcile confirm` within {options.confirm:g} seconds keeps this; else everything is taken back")
-    return worst(_exit_code(report), repaired.code if repaired else 0)
+    code = worst(_exit_code(report), repaired.code if repaired else 0)
+    in_sync = report.verified and not (repaired and repaired.left.findings)
+    return Ending(code, in_sync, report.guests_cut(plan))
 
 
 def worst(*codes: int) -> int:

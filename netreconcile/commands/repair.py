@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netreconcile.below.mending import mending
 from netreconcile.commands.apply import apply_loaded
+from netreconcile.commands.cron import change
 from netreconcile.commands.execute import writing
 from netreconcile.commands.output import warn
 from netreconcile.commands.session import cap, permissions
@@ -15,6 +16,7 @@ from netreconcile.plan import plan
 if TYPE_CHECKING:
     import argparse
 
+    from netreconcile.metrics import Ending
     from netreconcile.model import Topology
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
@@ -25,6 +27,10 @@ def run(options: argparse.Namespace) -> int:
 
     1: something could not be mended, or not be seen; 3: something is left for somebody else, or held back.
     """
+    return change(options, _repair)
+
+
+def _repair(options: argparse.Namespace) -> Ending:
     loaded = load(options.topology, strict=options.strict)
     if options.verbose:
         warn(loaded.warnings)

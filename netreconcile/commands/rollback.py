@@ -6,12 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from netreconcile.apply import Worker
+from netreconcile.commands.cron import change
 from netreconcile.commands.execute import Change, ask, execute, progress, writing
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.signals import interruptions
 from netreconcile.document import entry_document, history_document
 from netreconcile.entry import Closed, Ended, Entry, Mending, Status
 from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
+from netreconcile.metrics import Ending
 from netreconcile.observed import state_of
 from netreconcile.render import plan_lines, undone_lines
 from netreconcile.restore import in_doubt, restoration
@@ -33,13 +35,17 @@ def run(options: argparse.Namespace) -> int:
         from netreconcile.commands.watchdog import wait
 
         return wait(options)
+    return change(options, _rollback)
+
+
+def _rollback(options: argparse.Namespace) -> Ending:
     with writing(options, "rollback") as here:
         entry = _chosen(options, here)
         if entry is None:
             tell("there is nothing to take back")
             if options.output == "json":
                 show_json(history_document(()))
-            return 0
+            return Ending(0)
         return _undo_pending(options, here, entry) if entry.needs_somebody else _undo_earlier(options, here, entry)
 
 
@@ -102,7 +108,7 @@ def _mending(line: Mending) -> str:
     return f"{line.network} ({line.finding})"
 
 
-def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> int:
+def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> Ending:
     snapshot = touched(entry)
     host = read(here.connection, snapshot)
     plan = restoration(entry.header.topology, snapshot, in_doubt(host, entry.stopped), {})
@@ -111,10 +117,10 @@ def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> i
     complete = take_back(here, entry, host, discard=options.discard_changes)
     if options.output == "json":
         show_json(entry_document(here.journal.entry(entry.number)))
-    return 0 if complete else 1
+    return Ending(0 if complete else 1, in_sync=complete)
 
 
-def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> int:
+def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> Ending:
     snapshot, topology = touched(entry), entry.header.topology
 
     def planned() -> tuple[Plan, Host]:
@@ -129,12 +135,12 @@ def _undo_earlier(options: argparse.Namespace, here: Session, entry: Entry) -> i
         tell("the networks are what they were before already")
         if options.output == "json":
             show_json(entry_document(here.journal.entry(entry.number)))
-        return 0
-    change = Change(f"rollback {entry.number}", topology, "", (), plan, host, planned, undoes=entry.number)
-    code = execute(options, here, change)
-    if code == 0:
+        return Ending(0, in_sync=True)
+    wanted = Change(f"rollback {entry.number}", topology, "", (), plan, host, planned, undoes=entry.number)
+    ending = execute(options, here, wanted)
+    if ending.code == 0:
         here.journal.reopened(entry).add(closed)
-    return code
+    return ending
 
 
 def touched(entry: Entry) -> Snapshot:

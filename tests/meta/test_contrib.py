@@ -14,7 +14,7 @@ import promql_parser
 import pytest
 import yaml
 
-from netreconcile.metrics import Run, Standing, families
+from netreconcile.metrics import Ending, Run, Standing, families
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 RULES = CONTRIB / "prometheus" / "netreconcile.rules.yml"
@@ -25,12 +25,15 @@ OPERATIONS = (CONTRIB.parent / "docs" / "operations.md").read_text(encoding="utf
 ALERTS: list[dict[str, Any]] = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
 BOARD: dict[str, Any] = json.loads(DASHBOARD.read_text())
 PANELS: list[dict[str, Any]] = BOARD["panels"]
-EVERYTHING = Run(
-    "drift", "qemu:///system", "site", 2, 1, 1, Standing("lab", "", {("net", "stopped"): 1}, {("net", "dnsmasq"): 1})
+FOUND = Standing("lab", "", {("net", "stopped"): 1}, {("net", "dnsmasq"): 1})
+RUNS = (
+    Run("drift", "qemu:///system", "site", 2, 1, 1, FOUND),
+    Run("apply", "qemu:///system", "site", 0, 1, 1, ending=Ending(0, in_sync=True)),
 )
 LABELS = {
     family.name: {label for labels, _ in family.samples for label in labels} | {"instance", "job"}
-    for family in families(EVERYTHING)
+    for run in RUNS
+    for family in families(run)
 }
 """The labels of each metric, and those that Prometheus adds."""
 

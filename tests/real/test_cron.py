@@ -141,6 +141,24 @@ def test_metrics_that_cannot_be_written_are_a_failure(host: LabHost, tmp_path: P
     assert ran.err.splitlines()[0] == f"can't write metrics to {nowhere}: No such file or directory"
 
 
+def test_a_change_tells_how_it_went(host: LabHost, tmp_path: Path) -> None:
+    file = tmp_path / "apply.prom"
+
+    def told(*arguments: str) -> dict[str, float]:
+        host.run(*arguments, "--metrics", str(file))
+        found = {name.removeprefix("last_run_"): value for name, value in metrics(file).items()}
+        assert found.pop("timestamp_seconds") > found.pop("duration_seconds") >= 0
+        return found
+
+    done = {"exit_code": 0.0, "in_sync": 1.0, "guests_cut": 0.0}
+    assert told("apply", host.file(NETWORKS)) == done
+    assert told("apply", host.file(NETWORKS)) == done
+    assert told("apply", "missing.yaml") == {"exit_code": 65}
+    assert told("rollback") == done
+    assert told("destroy", host.file(NETWORKS)) == done
+    assert told("apply", "--expect", "0" * 20, host.file(NETWORKS)) == {"exit_code": 3}
+
+
 def test_on_the_host_itself_it_says_when_libvirt_last_wrote_what_differs(host: LabHost) -> None:
     host.applied(NETWORKS)
     host.network("t").update(3, 10, 0, "<host ip='10.1.0.9'><hostname>late</hostname></host>", 1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netreconcile.actions import Define, Impact, Replug, SetAutostart, Start, Step, Stop
-from netreconcile.apply import AT_ONCE, Outcome, Result, Worker, patiently
+from netreconcile.apply import AT_ONCE, Outcome, Report, Result, Worker, patiently
 from netreconcile.errors import ConnectionLost, JournalFailed, LibvirtFailed
 from netreconcile.observed import ABSENT, state_of
 from netreconcile.plan import Plan, plan
@@ -67,6 +67,16 @@ def running() -> Wire:
         wire.simulator.perform(step)
     wire.simulator.guests["a"] = (GUEST,)
     return wire
+
+
+def test_guests_whose_network_went_down_were_cut_off_also_where_they_are_plugged_in_again() -> None:
+    wire = running()
+    wanted = topology(a=network(mtu=1400), b=OTHER)
+    found = plan(wanted, wire.simulator.host())
+    results = worker(wire, found).perform(found.steps, Notes(), keep_going=False)
+    report = Report(results, plan(wanted, wire.simulator.host()))
+    assert (report.verified, report.guests_cut(found)) == (True, 1)
+    assert Report((), found).guests_cut(found) == 0
 
 
 def test_every_step_is_on_record_before_it_is_done_and_after() -> None:

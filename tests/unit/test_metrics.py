@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from netreconcile.below.finding import Finding
 from netreconcile.below.remedy import by_hand
-from netreconcile.metrics import PREFIX, MetricsFailed, Run, Standing, standing, text, write
+from netreconcile.metrics import PREFIX, Ending, MetricsFailed, Run, Standing, standing, text, write
 from netreconcile.plan import plan
 from tests.unit.examples import GUEST, host, network, there, topology
 
@@ -104,6 +104,19 @@ def test_a_run_that_could_not_tell_says_nothing_of_the_host() -> None:
         "last_run_duration_seconds",
         "last_run_exit_code",
     }
+
+
+def test_a_change_says_how_it_went_and_leaves_to_drift_how_the_host_stands() -> None:
+    run = Run("apply", URI, "site/", 4, 1.0, 2.0, ending=Ending(4, in_sync=False, guests_cut=3))
+    assert samples(run) == {
+        "last_run_timestamp_seconds": 1,
+        "last_run_duration_seconds": 2,
+        "last_run_exit_code": 4,
+        "last_run_guests_cut": 3,
+        "last_run_in_sync": 0,
+    }
+    assert "last_run_in_sync" not in samples(replace(run, ending=Ending(0)))
+    assert samples(replace(run, ending=None)).keys() == samples(replace(CLEAN, standing=None)).keys()
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", 'a\\"\n', "grün", "a{b}=,"])

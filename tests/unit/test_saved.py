@@ -266,7 +266,7 @@ def test_a_saved_plan_is_carried_out_if_it_is_still_the_same_and_refused_with_wh
         assert simulator.host() == before
 
         wire = Wire(simulator)
-        assert apply_loaded(given, here.session(wire), Loaded(WANTED, (), Source(())), plan, found) == 0
+        assert apply_loaded(given, here.session(wire), Loaded(WANTED, (), Source(())), plan, found).code == 0
         assert wire.done == [f"net: {step['sentence']}" for step in found.plan["steps"]]
 
         with pytest.raises(Refused, match="no longer: net: define"):

@@ -173,7 +173,7 @@ class Scene:
         said = io.StringIO()
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             try:
-                code = apply_loaded(given, session, Loaded(topology, (), Source(())), plan)
+                code = apply_loaded(given, session, Loaded(topology, (), Source(())), plan).code
             except NetreconcileError as error:
                 return Ran(error.exit_code, said.getvalue(), error)
         return Ran(code, said.getvalue(), None)
