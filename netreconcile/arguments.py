@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _REPORTS = ("text", "json", "markdown", "html", "github", "gitlab", "gitlab-quality", "junit")
+_IMPACTS = ("none", "live", "restart", "remove")
 _LONGEST = 7 * 24 * 3600
 _DIGITS = 9
 
@@ -93,6 +94,35 @@ def _drift(command: argparse.ArgumentParser) -> None:
         "then do nothing, with exit code 75 (default: %(default)g)",
     )
     _add_metrics(command, "what was found")
+
+
+def _watch(command: argparse.ArgumentParser) -> None:
+    _add_topology(command)
+    _add_host(command)
+    _add_output(command, "text")
+    _add_strict(command)
+    command.add_argument(
+        "--interval",
+        metavar="SECONDS",
+        type=_seconds,
+        default=60.0,
+        help="look so often even if nothing tells of a change (default: %(default)g)",
+    )
+    command.add_argument(
+        "--max-time",
+        metavar="SECONDS",
+        type=_seconds,
+        default=120.0,
+        help="give up a look after so long (default: %(default)g)",
+    )
+    _add_metrics(command, "what was found")
+    command.add_argument("--apply", action="store_true", help="apply what differs, as far as nobody has to consent")
+    command.add_argument(
+        "--max-impact",
+        choices=_IMPACTS,
+        help="with --apply: hold back what is worse for a network (default: live); the rest is done",
+    )
+    _add_permissions(command)
 
 
 def _status(command: argparse.ArgumentParser) -> None:
@@ -297,9 +327,15 @@ def _add_take_over(command: argparse.ArgumentParser) -> None:
 def _add_cap(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--max-impact",
-        choices=("none", "live", "restart", "remove"),
+        choices=_IMPACTS,
         default="remove",
         help="hold back what is worse for a network (default: %(default)s); the rest is done",
+    )
+
+
+def _add_metrics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--metrics", metavar="FILE.prom", help="write what was found for Prometheus's node exporter (textfile)"
     )
 
 
@@ -379,6 +415,7 @@ COMMANDS = (
     Command("plan", "show what apply would do, and whom it cuts off", _plan),
     Command("apply", "make the host match the files, or carry out a saved plan; verify it", _apply),
     Command("drift", "compare; silent and 0 if in sync, exit 2 if not (for cron)", _drift),
+    Command("watch", "compare with each change and tell what has changed, until stopped; --apply mends it", _watch),
     Command("status", "show how each network stands: guests, leases, the file, and below libvirt", _status),
     Command("repair", "put right what the host has made of the networks, at the least cost; verify it", _repair),
     Command("doctor", "tell whether this host is fit for networks, and the exact fix for what isn't", _doctor),

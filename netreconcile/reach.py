@@ -22,8 +22,10 @@ KEEPALIVE = (5, 3)
 
 So a call to a daemon that hangs, or at the end of a dead line, fails after about 20 seconds (18 to 25 were seen).
 """
-PULSE = 1.0
-"""Seconds between two answers to the daemon, which asks the same of us; it hangs up after 30 seconds."""
+PULSE = 0.25
+"""Seconds between two answers to the daemon, which asks the same of us (it hangs up after 30 seconds), and after which
+somebody who listens hears of what has happened there.
+"""
 ROUNDS = 3
 """So many times in a row: what is left of closed connections goes only in a round in which nothing else is due."""
 

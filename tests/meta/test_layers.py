@@ -42,7 +42,7 @@ CORE = (
 """The pure core, each module above those before it."""
 LOOKING = frozenset(
     {
-        *("kernel.here", "kernel.read", "kernel.trace"),
+        *("kernel.here", "kernel.read", "kernel.trace", "kernel.news"),
         *("verify.verify", "verify.glance", "verify.visit", "verify.lan", "verify.talk", "verify.resolver"),
         *("verify.namespace", "verify.guest", "verify.errands", "verify.exchange", "verify.neighbours"),
         *("verify.sniffer", "verify.farend", "verify.releaser", "verify.address", "verify.tagging"),
@@ -124,9 +124,16 @@ def test_pictures_and_reports_are_pure(path: Path) -> None:
     assert rooms <= {*CORE, *PRINTED, "graph", "reports", "below"}
 
 
-def test_only_commands_and_rehearsals_use_what_looks_at_the_machine() -> None:
+def test_only_commands_rehearsals_and_the_watch_use_what_looks_at_the_machine() -> None:
     users = {name(path).split(".")[0] for path in MODULES if own(path) & LOOKING}
-    assert users <= {"kernel", "verify", "rehearse", "commands"}
+    assert users <= {"kernel", "verify", "rehearse", "commands", "watch"}
+
+
+@pytest.mark.parametrize("module", ["pace", "outcome", "tries"])
+def test_when_a_watch_looks_and_what_it_tells_is_pure(module: str) -> None:
+    path = PACKAGE / "watch" / f"{module}.py"
+    assert {found.split(".")[0] for found in imports(path)} & SHELL == set()
+    assert own(path) == set()
 
 
 @pytest.mark.parametrize("module", ["copy", "outcome", "report"])

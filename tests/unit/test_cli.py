@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 COMMANDS = (
-    *("validate", "fmt", "plan", "apply", "drift", "status", "repair", "doctor", "verify", "rehearse"),
+    *("validate", "fmt", "plan", "apply", "drift", "watch", "status", "repair", "doctor", "verify", "rehearse"),
     *("destroy", "history", "rollback", "confirm", "import", "render", "show", "graph", "schema", "lab"),
 )
 VALID = "version: 1\nname: lab\nnetworks: {a: {mode: very-isolated}, b: {mode: very-isolated, state: absent}}\n"

@@ -1,0 +1,1 @@
+"""What `watch` is made of: when to look, what to tell of it, and what tells that something has happened."""
