@@ -17,10 +17,10 @@ from netreconcile.errors import Busy, UsageError
 from netreconcile.logs import Level, tell
 from netreconcile.watch.child import start
 from netreconcile.watch.outcome import DIFFERS, MATCHES, UNREACHABLE, Outcome, news, standing
-from netreconcile.watch.pace import Wait
+from netreconcile.watch.pace import RETRY, Wait
 from netreconcile.watch.senses import FILES, Senses
 from netreconcile.watch.supervisor import ALIVE, READY, STOPPING, notify, patience, reloading, status
-from netreconcile.watch.tries import is_worth_trying, left
+from netreconcile.watch.tries import NOTHING
 
 if TYPE_CHECKING:
     import argparse
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from netreconcile.watch.child import Child, Ran
     from netreconcile.watch.outcome import Said
     from netreconcile.watch.senses import Noticed
-    from netreconcile.watch.tries import Left
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +68,8 @@ class _Watch:
         self._outcome: Outcome | None = None
         self._patience, self._pinged = patience(), 0.0
         self._ending, self._code = False, 0
-        self._has_applied = False
         self._applied: Ran | None = None
-        self._left: Left | None = None
+        self._tried = NOTHING
 
     def run(self) -> int:
         """Return once somebody has asked to stop and nothing goes on any more."""
@@ -81,7 +79,7 @@ class _Watch:
             self._take_note(self._senses.wait(self._until(), self._child.ended if self._child else None))
             if self._child and self._child.has_ended():
                 self._take_in(self._child)
-            elif not self._child and not self._ending and time.monotonic() >= self._wait.due(self._options.interval):
+            elif not self._child and not self._ending and time.monotonic() >= self._due():
                 self._look()
             self._show_life()
         return self._code
@@ -100,9 +98,14 @@ class _Watch:
     def _impact(self) -> str:
         return self._options.max_impact or "live"
 
+    def _due(self) -> float:
+        """Return when to look; a libvirt that hangs doesn't tell that it goes on."""
+        out_of_reach = self._outcome is not None and self._outcome.code == UNREACHABLE
+        return self._wait.due(min(self._options.interval, RETRY) if out_of_reach else self._options.interval)
+
     def _until(self) -> float:
         """Return when there is something to do even if nothing happens."""
-        until = self._wait.due(self._options.interval) if not self._child else time.monotonic() + self._options.interval
+        until = time.monotonic() + self._options.interval if self._child else self._due()
         return min(until, self._pinged + self._patience / 2) if self._patience else until
 
     def _show_life(self) -> None:
@@ -128,7 +131,7 @@ class _Watch:
     def _look(self) -> None:
         log.info("look: %s", ", ".join(sorted(self._changes)) or "time")
         if self._changes & {ASKED, FILES}:
-            self._left = None
+            self._tried = NOTHING
         self._changes = set()
         self._wait = Wait(time.monotonic())
         metrics = ("--metrics", self._options.metrics) if self._options.metrics else ()
@@ -153,13 +156,14 @@ class _Watch:
         if child.command == "apply":
             self._tell_applied(ran)
             self._wait = self._wait.woken(time.monotonic())
-            self._code = ran.code if self._ending else 0
+            if self._ending and ran.code != -signal.SIGTERM:  # by which it ends where it has not begun
+                self._code = ran.code
         elif not self._ending:
             self._take_in_look(ran)
 
     def _take_in_look(self, ran: Ran) -> None:
         now, outcome = time.monotonic(), Outcome(ran.code, tuple(ran.out.splitlines()), ran.said)
-        self._wait = self._wait.rested(now, 0.0 if ran.code == UNREACHABLE else ran.seconds)
+        self._wait = self._wait.rested(now, ran.cost)
         if ran.code == Busy.exit_code:  # somebody else looks; what has changed is still to be seen
             self._wait = self._wait.woken(now)
             return
@@ -173,19 +177,17 @@ class _Watch:
             self._mend(outcome, now)
 
     def _mend(self, outcome: Outcome, now: float) -> None:
-        """What differs is being applied, unless that has just been tried."""
+        """What differs is being applied, unless that has been tried already."""
         if outcome.code == MATCHES:
-            self._left = self._applied = None
+            self._tried, self._applied = NOTHING, None
         if outcome.code == DIFFERS:
-            if self._has_applied:
-                self._left = left(self._left, outcome.differences, now, self._options.interval)
-            elif is_worth_trying(self._left, outcome.differences, now):
+            self._tried = self._tried.left(outcome.differences)
+            if not self._tried.covers(outcome.differences, now):
+                self._tried = self._tried.tried(outcome.differences, now, self._options.interval)
                 self._apply()
-        self._has_applied = False
 
     def _tell_applied(self, ran: Ran) -> None:
         """It is told what an apply did, or left, unless the one before said the same."""
-        self._has_applied = True
         before, self._applied = self._applied, ran
         if before is None or (before.out, before.said) != (ran.out, ran.said):
             print(ran.out, end="", flush=True)

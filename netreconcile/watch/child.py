@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from netreconcile.watch.outcome import Said
@@ -22,12 +23,12 @@ _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from netreconcile.cli 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended: its exit code, what it printed, what it said, and how many seconds it took."""
+    """A command that has ended: its exit code, what it printed, what it said, and its processor time in seconds."""
 
     code: int
     out: str
     said: tuple[Said, ...]
-    seconds: float
+    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Child:
     ended: int
     out: int
     said: int
-    began: float = field(default_factory=monotonic)
+    cost_before: float
 
     def has_ended(self) -> bool:
         """Return whether it has ended."""
@@ -51,9 +52,12 @@ class Child:
 
     def ran(self) -> Ran:
         """Return what has become of it, once it has ended."""
-        code, seconds = self.process.wait(), monotonic() - self.began
+        code = self.process.wait()
         os.close(self.ended)
-        return Ran(code, _read(self.out), tuple(_said(_read(self.said))), seconds)
+        said = tuple(_said(_read(self.said)))
+        if code < 0:
+            said += (Said(f"{self.command} was ended by {signal.Signals(-code).name}", "error"),)
+        return Ran(code, _read(self.out), said, _cost() - self.cost_before)
 
 
 def start(command: str, *arguments: str) -> Child:
@@ -67,7 +71,13 @@ def start(command: str, *arguments: str) -> Child:
         stdout=out,
         stderr=said,
     )
-    return Child(command, process, os.pidfd_open(process.pid), out, said)
+    return Child(command, process, os.pidfd_open(process.pid), out, said, _cost())
+
+
+def _cost() -> float:
+    """Return how many seconds of a processor all commands took that have ended, and what they ran."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _read(descriptor: int) -> str:

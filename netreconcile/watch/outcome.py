@@ -49,8 +49,6 @@ def news(before: Outcome | None, now: Outcome, subject: str) -> Iterator[Said]:
     if now.code == MATCHES:
         yield Said(f"{subject} matches again" if before and before.code != MATCHES else f"{subject} matches")
     yield from now.said
-    if now.code not in (MATCHES, DIFFERS) and not now.said:
-        yield Said(standing(now), "error")
 
 
 def standing(now: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""Whether to apply once more what an apply has left: not the same again and again. Pure."""
+"""Which differences an apply has been tried for: the same aren't tried again and again. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ LONGEST = 3600.0
 """Seconds after which the same is tried again at the latest."""
 
 
-class Left(NamedTuple):
-    """The differences that an apply has left, when they are to be tried again, and how long that is from the apply."""
+class Tried(NamedTuple):
+    """The differences that an apply was for, when it is tried again if they stay, and the seconds until then."""
 
-    differences: tuple[str, ...]
-    again: float
-    pause: float
+    differences: frozenset[str] = frozenset()
+    again: float = 0.0
+    pause: float = 0.0
+
+    def left(self, differences: tuple[str, ...]) -> Tried:
+        """Return what is left of it; what is gone, and comes back, is tried at once."""
+        return self._replace(differences=self.differences.intersection(differences))
+
+    def covers(self, differences: tuple[str, ...], now: float) -> bool:
+        """Return whether these have been tried already, and not so long ago that it is time for another try."""
+        return self.differences.issuperset(differences) and now < self.again
+
+    def tried(self, differences: tuple[str, ...], now: float, interval: float) -> Tried:
+        """Return the next try; the pause after it grows from one try to the next of the same."""
+        pause = min(2 * self.pause, LONGEST) if self.differences.issuperset(differences) else interval
+        return Tried(frozenset(differences), now + pause, pause)
 
 
-def left(before: Left | None, differences: tuple[str, ...], now: float, interval: float) -> Left:
-    """Return what is left; the pause before the same is tried again grows from one time to the next."""
-    pause = min(2 * before.pause, LONGEST) if before and before.differences == differences else interval
-    return Left(differences, now + pause, pause)
-
-
-def is_worth_trying(before: Left | None, differences: tuple[str, ...], now: float) -> bool:
-    """Return whether to apply: the differences are others than those left, or these have waited long enough."""
-    return before is None or before.differences != differences or now >= before.again
+NOTHING = Tried()
+"""Nothing has been tried."""

@@ -13,7 +13,7 @@ from netreconcile.watch.files import folder_files, topology_files
 from netreconcile.watch.outcome import Outcome, Said, news, standing
 from netreconcile.watch.pace import PATIENCE, REST, SETTLE, Wait
 from netreconcile.watch.supervisor import notify, patience, status, without
-from netreconcile.watch.tries import LONGEST, is_worth_trying, left
+from netreconcile.watch.tries import LONGEST, NOTHING
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,8 @@ def test_looks_take_no_more_than_a_part_of_the_time_whatever_happens() -> None:
     assert 0.1 < looking / now < 1 / REST
 
 
-def test_a_look_that_took_long_is_not_followed_by_a_rest_longer_than_the_interval() -> None:
-    assert Wait(100.0, took=50.0).woken(101.0).due(MINUTE) == 160.0
+def test_a_look_that_cost_much_is_not_followed_by_a_rest_longer_than_the_interval() -> None:
+    assert Wait(100.0, cost=50.0).woken(101.0).due(MINUTE) == 160.0
 
 
 def test_what_happens_during_a_look_is_looked_at_afterwards() -> None:
@@ -101,10 +101,6 @@ def test_reminders_are_told_also_where_all_matches() -> None:
     ]
 
 
-def test_a_look_that_was_killed_is_told() -> None:
-    assert told(MATCHES, Outcome(-9)) == ["can't be told: exit code -9"]
-
-
 def test_the_standing_is_a_line() -> None:
     assert standing(MATCHES) == "matches"
     assert standing(STOPPED) == "differs: w: stopped"
@@ -113,22 +109,26 @@ def test_the_standing_is_a_line() -> None:
 
 
 def test_what_an_apply_has_left_is_tried_again_after_pauses_that_grow() -> None:
-    assert is_worth_trying(None, ("a",), 0.0)
-    now, found = 0.0, left(None, ("a",), 0.0, MINUTE)
-    pauses = [found.pause]
-    while pauses[-1] < LONGEST:
-        assert not is_worth_trying(found, ("a",), found.again - 1)
-        now = found.again
-        assert is_worth_trying(found, ("a",), now)
-        found = left(found, ("a",), now, MINUTE)
-        pauses.append(found.pause)
-    assert pauses == [60, 120, 240, 480, 960, 1920, 3600]
+    tried, now, pauses = NOTHING, 0.0, list[float]()
+    for _ in range(8):
+        assert not tried.covers(("a",), now)
+        tried = tried.tried(("a",), now, MINUTE).left(("a",))
+        assert tried.covers(("a",), tried.again - 1)
+        now = tried.again
+        pauses.append(tried.pause)
+    assert pauses == [60, 120, 240, 480, 960, 1920, LONGEST, LONGEST]
 
 
-def test_what_differs_otherwise_than_what_was_left_is_tried_at_once() -> None:
-    found = left(None, ("a",), 0.0, MINUTE)
-    assert is_worth_trying(found, ("a", "b"), 1.0)
-    assert left(found, ("b",), 100.0, MINUTE).pause == MINUTE
+def test_what_differs_besides_what_was_left_is_tried_at_once() -> None:
+    tried = NOTHING.tried(("a",), 0.0, MINUTE)
+    assert not tried.covers(("a", "b"), 1.0)
+    assert tried.tried(("a", "b"), 1.0, MINUTE).pause == MINUTE
+
+
+def test_what_was_mended_and_differs_once_more_is_tried_at_once() -> None:
+    tried = NOTHING.tried(("a", "b"), 0.0, MINUTE).left(("b",))
+    assert tried.covers(("b",), 1.0)
+    assert not tried.covers(("a", "b"), 1.0)
 
 
 def test_files_that_are_edited_replaced_or_gone_are_others(tmp_path: Path) -> None:
