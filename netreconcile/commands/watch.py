@@ -74,6 +74,8 @@ class _Watch:
     def run(self) -> int:
         """Return once somebody has asked to stop and nothing goes on any more."""
         tell(f"watching {self._subject} ({self._manner})")
+        if self._senses.unseen:
+            tell(f"not seen: what is below libvirt ({self._senses.unseen})")
         notify(READY, status("looking for the first time"))
         while self._child or not self._ending:
             self._take_note(self._senses.wait(self._until(), self._child.ended if self._child else None))
@@ -91,8 +93,7 @@ class _Watch:
     @property
     def _manner(self) -> str:
         mending = f"applies what has impact {self._impact} at most" if self._options.apply else "changes nothing"
-        hears = "" if self._senses.hears_the_kernel else ", and sees nothing below libvirt"
-        return f"looks after each change, and every {self._options.interval:g} s; {mending}{hears}"
+        return f"looks after each change, and every {self._options.interval:g} s; {mending}"
 
     @property
     def _impact(self) -> str:

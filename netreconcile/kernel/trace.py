@@ -75,7 +75,7 @@ def _facts() -> Iterator[object]:
                 yield message[:8], _chosen(message[12:], _WAY)
     yield _generation()
     yield [_text(f"/proc/sys/net/{name}") for name in SETTINGS]
-    yield from servers()
+    yield from _servers()
     if any(_text(tables).strip() for tables in LEGACY_TABLES):
         from netreconcile.kernel.read import read_rules  # the old iptables counts no changes
 
@@ -140,7 +140,7 @@ def _generation() -> object:
     return _chosen(answer[20:], (_GENERATION_ID,))
 
 
-def servers() -> Iterator[object]:
+def _servers() -> Iterator[object]:
     """Yield the DNS servers that libvirt has started: the process of each, and what it runs."""
     yield sorted(_changed(CONF_FILES, ".conf"))
     for name, changed in sorted(_changed(PID_FILES, ".pid")):

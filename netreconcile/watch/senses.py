@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netreconcile.kernel.here import hindrance
 from netreconcile.kernel.news import sources
-from netreconcile.kernel.trace import servers
-from netreconcile.watch.files import folder_files, topology_files
+from netreconcile.watch.files import folder_files, processes, running, topology_files
 from netreconcile.watch.libvirtd import listen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import ExitStack
 
-KEPT = (
-    *(Path("/etc/libvirt/qemu/networks"), Path("/etc/libvirt/qemu/networks/autostart")),
-    Path("/run/libvirt/network"),
-)
+STATE = Path("/run/libvirt/network")
+FOLDERS = (Path("/etc/libvirt/qemu/networks"), Path("/etc/libvirt/qemu/networks/autostart"), STATE)
 """Where libvirt writes whatever it keeps of a network (bridge_driver.c): live updates and autostart show only here."""
 GLANCE = 2.0
 """Seconds between two glances at files and processes, of which nobody tells."""
 BREATH = 0.05
 """Seconds in which all that comes is taken together, so that a storm of it doesn't keep the processor busy."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-FILES = "files of the topology"
+FILES, KEPT, SERVERS = "files of the topology", "what libvirt keeps", "DNS servers"
 _LIBVIRT = b"\0"
 """What stands in the place of a signal's number where libvirt has told something."""
 _MOST = 4096
@@ -53,46 +50,43 @@ class Senses:
         self._inbox, outbox = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._inbox, EVENT_READ)
         _pass_signals_on(outbox, opened)
-        self.hears_the_kernel = False
-        self._listen_to_the_kernel()
+        self.unseen = ""
+        """Why what is below libvirt can't be seen at present; empty where it can."""
+        self._look_who_is_there()
+        self._servers: frozenset[str] = frozenset()
+        self._seen: dict[str, object] = {}
         self._seen, self._glanced = self._glance(), time.monotonic()
         listen(uri, timeout=timeout, wake=partial(_write, outbox))
 
     def wait(self, until: float, process: int | None) -> Noticed:
         """Return what there is to be noticed: at the time, or as soon as anything is, or the process has ended."""
-        changes: set[str] = set()
-        signals: tuple[int, ...] = ()
         if process is not None:
             self._selector.register(process, EVENT_READ)
-        try:
-            ready = self._selector.select(max(0.0, min(until, self._glanced + GLANCE) - time.monotonic()))
-        finally:
-            if process is not None:
-                self._selector.unregister(process)
-        if any(key.data for key, _ in ready):
+        ready = self._selector.select(max(0.0, min(until, self._glanced + GLANCE) - time.monotonic()))
+        if process is not None:
+            self._selector.unregister(process)
+        heard = [key.data for key, _ in ready if key.data]
+        if heard:
             time.sleep(BREATH)
-        for key, _ in ready:
-            if key.data:
-                key.data.drain()
-                changes.add(key.data.tells_of)
-            elif key.fd == self._inbox:
-                came = os.read(self._inbox, _MOST)
-                signals = tuple(number for number in came if number)
-                if _LIBVIRT in came:
-                    changes.add("libvirt")
-                    self._listen_to_the_kernel()
+        for source in heard:
+            source.drain()
+        changes = {source.tells_of for source in heard}
+        came = os.read(self._inbox, _MOST) if any(key.fd == self._inbox for key, _ in ready) else b""
+        if _LIBVIRT in came:
+            changes.add("libvirt")
+            if self.unseen:
+                self._look_who_is_there()
         if time.monotonic() >= self._glanced + GLANCE:
             changes |= self._changed()
-        return Noticed(frozenset(changes), signals)
+        return Noticed(frozenset(changes), tuple(number for number in came if number))
 
-    def _listen_to_the_kernel(self) -> None:
-        """The kernel is heard, if what it tells is about the networks behind the URI; who is there shows with time."""
-        if self.hears_the_kernel or hindrance(self._uri):
-            return
-        self.hears_the_kernel = True
-        for source in sources():
-            self._opened.callback(source.kernel.close)
-            self._selector.register(source.kernel, EVENT_READ, source)
+    def _look_who_is_there(self) -> None:
+        """The kernel is heard, where what it tells is about the networks behind the URI."""
+        self.unseen = hindrance(self._uri)
+        if not self.unseen:
+            for source in sources():
+                self._opened.callback(source.kernel.close)
+                self._selector.register(source.kernel, EVENT_READ, source)
 
     def _changed(self) -> set[str]:
         before, self._seen = self._seen, self._glance()
@@ -102,10 +96,11 @@ class Senses:
     def _glance(self) -> dict[str, object]:
         """Return what is another value once something has changed, by what that is."""
         seen: dict[str, object] = {FILES: topology_files(self._files)}
-        if self.hears_the_kernel:
-            seen["what libvirt keeps"] = folder_files(KEPT)
-            with suppress(OSError):
-                seen["DNS servers"] = tuple(servers())
+        if not self.unseen:
+            seen[KEPT] = folder_files(FOLDERS)
+            if seen[KEPT] != self._seen.get(KEPT):
+                self._servers = processes(STATE)
+            seen[SERVERS] = running(self._servers)
         return seen
 
 

@@ -18,7 +18,7 @@ from netreconcile.lab import Lab
 from tests.waiting import DEADLINE, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ class Watched:
         return subprocess.run(command, env=self.environment(), capture_output=True, check=False).returncode
 
     @contextmanager
-    def watch(self, *arguments: str) -> Iterator[None]:
+    def watch(self, *arguments: str) -> Generator[None]:
         """Watch meanwhile; it ends with 0 when it is asked to."""
         environment = self.environment(NOTIFY_SOCKET=f"{self.folder}/notify", WATCHDOG_USEC="1000000")
         command = self.command("watch", "-v", *arguments, str(self.file))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netreconcile import cli
-from netreconcile.watch.files import folder_files, topology_files
+from netreconcile.watch.files import folder_files, processes, running, topology_files
 from netreconcile.watch.outcome import Outcome, Said, news, standing
 from netreconcile.watch.pace import PATIENCE, REST, SETTLE, Wait
 from netreconcile.watch.supervisor import notify, patience, status, without
@@ -195,3 +195,11 @@ def test_options_that_do_not_fit_together_are_wrong_usage(
 ) -> None:
     assert cli.main(["watch", *arguments]) == 64
     assert mistake in capsys.readouterr().err
+
+
+def test_processes_are_those_that_wrote_their_number_into_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.pid").write_text(f"{os.getpid()}\n")
+    (tmp_path / "b.pid").write_text("0\n")
+    (tmp_path / "c.xml").write_text("1\n")
+    assert processes(tmp_path) == {str(os.getpid()), "0"}
+    assert running(processes(tmp_path)) == {str(os.getpid())}
