@@ -333,12 +333,6 @@ def _add_cap(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_metrics(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--metrics", metavar="FILE.prom", help="write what was found for Prometheus's node exporter (textfile)"
-    )
-
-
 def _add_allow(command: argparse.ArgumentParser) -> None:
     command.add_argument("--allow-disruption", action="store_true", help="cut off connected guests without asking")
 
