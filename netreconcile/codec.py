@@ -132,10 +132,10 @@ def identity(item: object) -> str:
 
 def _read(element: _Element, model: type[Element]) -> Any:
     values = dict(_outside(model))
-    is_parent = len(element) > 0
+    children = [child.tag for child in element]  # most fields are left out: a look for each of them is what costs
     for binding in bindings(model):
-        deeper = binding.steps and not is_parent
-        values[binding.name] = binding.default if deeper else _read_field(element, binding)
+        there = not binding.steps or binding.steps[0] in children
+        values[binding.name] = _read_field(element, binding) if there else binding.default
     return model.model_construct(None, **values)
 
 

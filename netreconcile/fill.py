@@ -5,11 +5,12 @@ The output of a comparison is never filtered; everything that is no difference i
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from typing import Any, TypeVar
 
-from netreconcile.binding import Outside, bindings
+from netreconcile.binding import Binding, Outside, bindings
 from netreconcile.mark import Mark
 from netreconcile.model import Element, Network, Topology
 
@@ -58,12 +59,24 @@ def mark_of(topology: Topology, desired: Network) -> Mark:
 
 def _filled(desired: E, host: E, *, own_bridge: bool) -> E:
     taken: dict[str, Any] = {}
-    for binding in bindings(type(desired)):
+    for binding in _open(type(desired)):
         value, there = getattr(desired, binding.name), getattr(host, binding.name)
-        if binding.chosen and value is None and (own_bridge or not binding.chosen.own_bridge):
-            taken[binding.name] = there
-        elif binding.model and not binding.is_list:
+        if binding.chosen:
+            if value is None and (own_bridge or not binding.chosen.own_bridge):
+                taken[binding.name] = there
+        else:
             inner = _filled(value, there, own_bridge=own_bridge)
             if inner is not value:
                 taken[binding.name] = inner
     return desired.model_copy(update=taken) if taken else desired
+
+
+@functools.cache
+def _open(model: type[Element]) -> tuple[Binding, ...]:
+    """Return the fields that libvirt may choose, and those that hold such fields."""
+    found: list[Binding] = []
+    for item in bindings(model):
+        inner: type[Element] | None = None if item.is_list else item.model
+        if item.chosen or (inner and _open(inner)):
+            found.append(item)
+    return tuple(found)

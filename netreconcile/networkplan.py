@@ -149,9 +149,7 @@ def remove(name: str, there: Observed, *, protect: bool = False) -> NetworkPlan:
 
 
 def _update(topology: Topology, name: str, desired: Network, there: Observed, claims: Claims) -> NetworkPlan:
-    chosen_from = there.config or there.running
-    assert chosen_from is not None, "readable and there"
-    full = filled(desired, chosen_from)
+    full = claims.wanted(name)
     mark = mark_of(topology, desired)
     edited = changes(there.config, full) if there.config else ()
     stale: tuple[Change, ...] = ()

@@ -62,6 +62,10 @@ class Claims:
                 self._holders.setdefault(held[1], []).append((name, held))
         self._wanted = {name: _completed(network, host.get(name)) for name, network in desired.items()}
 
+    def wanted(self, name: str) -> Network:
+        """Return a network of the topology, with libvirt's own choices where the host has it."""
+        return self._wanted[name]
+
     def blocked(self, sequences: Sequences) -> dict[str, str]:
         """Return the networks that claim what another one holds and keeps, each with the reason."""
         claimed = {name: {claim for step in steps for claim in self.claimed(step)} for name, steps in sequences.items()}
