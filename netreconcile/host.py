@@ -59,7 +59,7 @@ class Connection:
         match step.action:
             case Define(xml):
                 log.debug("%s", xml)
-                return self._define(words, xml)
+                return self._define(words, step.network, xml)
             case Update(command, section, parent_index, xml):
                 log.debug("%s", xml)
                 flags = self._api.VIR_NETWORK_UPDATE_AFFECT_LIVE
@@ -88,7 +88,7 @@ class Connection:
         log.info("connect to libvirt again")
         self._client.reopen(patience)
 
-    def _define(self, words: str, xml: str) -> str:
+    def _define(self, words: str, name: str, xml: str) -> str:
         """Define with libvirt's schema check; where only the schema refuses, without it.
 
         The schema (network.rng) refuses a few definitions that libvirt itself prints, such as a host named `*.apps`.
@@ -96,11 +96,11 @@ class Connection:
         client = self._client
         checked = self._api.VIR_NETWORK_DEFINE_VALIDATE
         try:
-            client.call(words, lambda: client.connection.networkDefineXMLFlags(xml, checked))
+            client.networks[name] = client.call(words, lambda: client.connection.networkDefineXMLFlags(xml, checked))
         except LibvirtFailed as error:
             if error.code not in (self._api.VIR_ERR_XML_INVALID_SCHEMA, self._api.VIR_ERR_NO_SUPPORT):
                 raise
-            network = client.call(words, lambda: client.connection.networkDefineXML(xml))
+            network = client.networks[name] = client.call(words, lambda: client.connection.networkDefineXML(xml))
             kept = client.call(words, lambda: network.XMLDesc(self._api.VIR_NETWORK_XML_INACTIVE))
             dropped = sorted(set(unmodelled(xml)) - set(unmodelled(kept)))
             if dropped:
