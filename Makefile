@@ -35,7 +35,7 @@ schemas: setup ## write the generated files again: schemas/*.json and docs/refer
 	$(BIN)/python -m netreconcile.reference
 
 clean: ## remove what builds, tests and set-up made
-	rm -rf .venv .venv-oldest build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .libvirt-* build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import jsonschema
@@ -23,7 +24,6 @@ from netreconcile.lab import Lab, programs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from netreconcile.actions import Step
     from netreconcile.apply import Result, Watcher
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     Meanwhile = Callable[[Callable[[], object]], None]
 
+ROOT = Path(__file__).parents[1]
 LINKS = """\
 link add br0 type bridge
 link add br1 type bridge
@@ -236,14 +237,36 @@ class LabHost:
         assert not self.connection.listAllNetworks()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests can have a second libvirt."""
+    text = "the folder with the second libvirt for tests marked `worlds` (default: %(default)s)"
+    parser.addoption("--libvirt-root", type=Path, default=ROOT / ".libvirt-trixie", metavar="DIR", help=text)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `worlds` run here and in the second world, where that is there; in CI it has to be."""
+    if "libvirt_root" in metafunc.fixturenames and metafunc.definition.get_closest_marker("worlds"):
+        root: Path = metafunc.config.option.libvirt_root
+        worlds = {"here": None, root.name.removeprefix(".libvirt-"): root}
+        if not root.is_dir() and not os.environ.get("CI"):
+            worlds.popitem()
+        metafunc.parametrize("libvirt_root", worlds.values(), ids=worlds, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+def libvirt_root(request: pytest.FixtureRequest) -> str:
+    """Return the folder with the libvirt that labs run; empty for this machine's own."""
+    return str(getattr(request, "param", None) or "")
+
+
+@pytest.fixture(scope="session")
+def lab(libvirt_root: str) -> Iterator[Lab]:
     """A lab with the network driver, a log of its calls, and NICs and bridges of its own."""
     lacking = programs.missing()
     if lacking or not find_spec("libvirt"):
         hint = programs.install_command(lacking) if lacking else "pip install libvirt-python"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(hint)
-    with Lab(log=True) as lab:
+    with Lab(log=True, root=libvirt_root) as lab:
         lab.run("ip", "-batch", "-", input=LINKS, check=True)
         yield lab
 

@@ -40,8 +40,11 @@ def beneath(target: Target, state: KernelState) -> tuple[tuple[Verdict, ...], tu
         return (unseen("bridge", "the network's links", state.links.why),), ()
     if not running.own_bridge:
         return tuple(_lan(running, state)), tuple(_lan_remarks(running, state))
+    bridge = tuple(_bridge(target, running, state))
+    if state.link(target.bridge) is None:
+        return bridge, ()
     verdicts = (
-        *_bridge(target, running, state),
+        *bridge,
         *_server(target, running, state),
         *_forwarding(running, state),
         *rules_of(target, running, state),

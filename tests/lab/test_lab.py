@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from netreconcile.lab import Lab, LabUnavailable
+from tests.real.rules import has_own_table
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -61,6 +62,16 @@ def test_a_nat_network_is_real_in_a_lab(traces: Traces) -> None:
         assert "192.168.77.1" in [address["local"] for address in bridge["addr_info"]]
         assert "MASQUERADE" in output(lab, "iptables", "-t", "nat", "-S")
         assert "conf-file=/var/lib/libvirt/dnsmasq/nat.conf" in output(lab, "ps", "-A", "-o", "args")
+
+
+@pytest.mark.worlds
+def test_whichever_libvirt_runs_commands_find_its_files_in_their_places(traces: Traces, libvirt_root: str) -> None:
+    with Lab(root=libvirt_root) as lab:
+        traces.follow(lab.pid)
+        start_network(lab.uri)
+        assert "interface=virbr7" in output(lab, "cat", "/var/lib/libvirt/dnsmasq/nat.conf")
+        assert output(lab, "ls", "/etc/libvirt/qemu/networks").split() == ["nat.xml"]
+        assert has_own_table(lab) is bool(libvirt_root)
 
 
 def test_the_machine_does_not_notice_a_lab(traces: Traces) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netreconcile.binding import Section
+from tests.real.rules import FLUSH_RULES, GET_RULES_BACK, KEEP_RULES, no_rules
 from tests.real.stage import NETWORKS
 
 if TYPE_CHECKING:
@@ -60,15 +61,9 @@ def both(*acts: Act) -> Act:
     return lambda stage: [act(stage) for act in acts]
 
 
-def without_rules(pattern: str, *tables: str) -> Act:
-    """Return what deletes the firewall rules, of both IP versions, that match a pattern of `grep`."""
-    return sh(
-        *(
-            f"{program} -t {table} -S | grep -E -e '{pattern}' | sed 's/^-A/{program} -t {table} -D/' | sh -e"
-            for program in ("iptables", "ip6tables")
-            for table in tables
-        )
-    )
+def without_rules(pattern: str) -> Act:
+    """Return what deletes libvirt's firewall rules that match a pattern of `grep`, in lower case."""
+    return sh(no_rules(pattern))
 
 
 def rule(text: str, program: str = "iptables") -> tuple[Act, Act]:
@@ -174,7 +169,7 @@ ONE_BY_ONE = (
     Damage(
         "its rules are flushed",
         "half-nat",
-        without_rules(r"v-half|10\.30\.2\.0", "filter", "nat", "mangle"),
+        without_rules(r"v-half|10\.30\.2\.0"),
         quick="firewall IPv4, firewall IPv6",
         guests="out4, into4",
     ),
@@ -200,7 +195,7 @@ ONE_BY_ONE = (
     Damage(
         "the rules that reject are flushed",
         "isolated",
-        without_rules("v-iso -j REJECT", "filter"),
+        without_rules("v-iso.*reject"),
         quick="firewall IPv4, firewall IPv6",
         guests="out4, out6, into4, into6",
     ),
@@ -222,7 +217,7 @@ ONE_BY_ONE = (
         "the rules that reject are flushed, and whatever comes is taken",
         "wire6",
         both(
-            without_rules("v-wire6 -j REJECT", "filter"),
+            without_rules("v-wire6.*reject"),
             sh("echo 0 > /proc/sys/net/ipv4/conf/v-wire6/rp_filter"),
         ),
         quick="firewall IPv4, firewall IPv6",
@@ -246,7 +241,7 @@ ONE_BY_ONE = (
     Damage(
         "the rules that translate addresses are deleted",
         "masked",
-        without_rules("10.30.9.0/24.*(SNAT|MASQUERADE)", "nat"),
+        without_rules("10.30.9.0/24.*(snat|masquerade)"),
         quick="firewall IPv4",
         guests="out4",
     ),
@@ -298,7 +293,7 @@ AGAIN = (
     Damage(
         "the rules that translate IPv6 addresses are deleted",
         "nat66",
-        without_rules("fd30:1::/64.*MASQUERADE", "nat"),
+        without_rules("fd30:1::/64.*masquerade"),
         quick="firewall IPv6",
         guests="out6",
     ),
@@ -443,11 +438,8 @@ FLUSHED = (
     Damage(
         "all firewall rules are flushed",
         "",
-        sh(
-            "iptables-save > /run/rules4; ip6tables-save > /run/rules6",
-            *(f"{program} -t {table} -F" for program in ("iptables", "ip6tables") for table in ("filter", "nat")),
-        ),
-        sh("iptables-restore < /run/rules4", "ip6tables-restore < /run/rules6"),
+        sh(KEEP_RULES, FLUSH_RULES),
+        sh(GET_RULES_BACK),
         quick=everywhere(
             ("firewall IPv4", "nat nat66 half-nat routed masked pinned isolated plain wire wire6"),
             ("firewall IPv6", "nat66 half-nat routed isolated wire6"),

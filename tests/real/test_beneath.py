@@ -17,6 +17,7 @@ import yaml
 
 from netreconcile.kernel.here import on_this_host
 from netreconcile.lab import Lab
+from tests.real.rules import FLUSH_RULES, FROM, has_own_table, no_rules
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Told = set[tuple[str, str, str]]
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 LOOK = """
 import json, os, sys
@@ -124,9 +125,9 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @contextmanager
-def started(topology: str) -> Generator[Beneath]:
+def started(topology: str, root: str) -> Generator[Beneath]:
     """A lab with the networks running."""
-    with Lab(scenery=True) as lab:
+    with Lab(scenery=True, root=root) as lab:
         lab.run(sys.executable, "-m", "netreconcile", "apply", topology, capture_output=True, check=True)
         command = lab.running.command(sys.executable, "-c", LOOK, topology)
         environment = lab.running.environment(os.environ)
@@ -135,9 +136,9 @@ def started(topology: str) -> Generator[Beneath]:
 
 
 @pytest.fixture(scope="module")
-def host(topology: str) -> Iterator[Beneath]:
+def host(topology: str, libvirt_root: str) -> Iterator[Beneath]:
     """A host that every test leaves as it was."""
-    with started(topology) as there:
+    with started(topology, libvirt_root) as there:
         there.shell("for name in v-wire v-wire6; do echo 1 > /proc/sys/net/ipv4/conf/$name/rp_filter; done")
         yield there
 
@@ -187,7 +188,6 @@ def test_a_damage_is_told_exactly_and_the_hint_mends_it(host: Beneath, damage: D
 
 
 FOREIGN = [
-    ("iptables -P FORWARD DROP", "iptables -P FORWARD ACCEPT", {("open", "firewall.others", "IPv4")}),
     (
         "ip6tables -I FORWARD -i v-nat -j DROP",
         "ip6tables -D FORWARD -i v-nat -j DROP",
@@ -222,6 +222,15 @@ def test_what_other_rules_drop_is_told(host: Beneath, commands: str, undone: str
     assert host.broken() == set()
 
 
+def test_what_iptables_drops_by_default_hits_all_whose_rules_stand_in_a_table_of_libvirts_own(host: Beneath) -> None:
+    host.shell("iptables -P FORWARD DROP")
+    names = NETWORKS.keys() - {"lan", "macvtap"}
+    hit = names if has_own_table(host.lab) else {"open"}
+    assert host.broken() == {(name, "firewall.others", "IPv4") for name in hit}
+    host.shell("iptables -P FORWARD ACCEPT")
+    assert host.broken() == set()
+
+
 def test_rules_that_depend_on_more_than_is_known_break_no_promise(host: Beneath) -> None:
     host.shell("iptables -I FORWARD -i v-nat -m mark --mark 7 -j DROP")
     assert host.broken() == set()
@@ -229,7 +238,7 @@ def test_rules_that_depend_on_more_than_is_known_break_no_promise(host: Beneath)
 
 
 def test_rules_of_one_network_that_are_gone_come_back_by_a_reload(host: Beneath) -> None:
-    host.shell("iptables -D LIBVIRT_FWO -i v-iso -j REJECT; iptables -t nat -F LIBVIRT_PRT")
+    host.shell(no_rules(f"{FROM} .?v-iso.*reject") + no_rules(r"10\.4[01]\..*masquerade"))
     translated = {(name, "firewall", "IPv4") for name in ("nat", "nat66")}
     assert host.broken() == {("isolated", "firewall", "IPv4"), *translated}
     host.follow_hints()
@@ -321,9 +330,9 @@ table ip6 libvirt_network {
 """What libvirt's nftables backend makes for the network `nat` (network_nftables.c)."""
 
 
-def test_rules_that_are_flushed_altogether_are_told_of_every_network(topology: str) -> None:
-    with started(topology) as there:
-        there.shell("iptables -F; ip6tables -F")
+def test_rules_that_are_flushed_altogether_are_told_of_every_network(topology: str, libvirt_root: str) -> None:
+    with started(topology, libvirt_root) as there:
+        there.shell(FLUSH_RULES)
         assert there.broken() == OWN_RULES
         assert all("restart libvirtd" in hint for hint in there.hints)
         there.shell("nft flush ruleset")

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 GLANCE = """
 import json, os, sys
@@ -109,11 +109,11 @@ class Glancer:
 
 
 @pytest.fixture
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glancer]:
+def host(tmp_path_factory: pytest.TempPathFactory, libvirt_root: str) -> Iterator[Glancer]:
     """A host with the networks, and nobody on them."""
     path = tmp_path_factory.mktemp("glance") / "topology.yaml"
     path.write_text(yaml.safe_dump({"version": 1, "name": "glance", "networks": NETWORKS}))
-    with Lab() as lab:
+    with Lab(root=libvirt_root) as lab:
         lab.run(sys.executable, "-m", "netreconcile", "apply", str(path), capture_output=True, check=True)
         yield Glancer(lab, str(path))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.real.damage import Damage
     from tests.real.stage import Said
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 UNSEEN = {
     "pinned: out4",
@@ -62,9 +62,9 @@ def possible() -> None:
 
 
 @contextmanager
-def stage(folder: Path) -> Generator[Stage]:
+def stage(folder: Path, root: str) -> Generator[Stage]:
     """A new lab's host, where every device is that a topology needs."""
-    with Lab(scenery=True) as lab:
+    with Lab(scenery=True, root=root) as lab:
         there = Stage(lab, folder)
         furnish(there)
         yield there
@@ -72,8 +72,8 @@ def stage(folder: Path) -> Generator[Stage]:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Stage]:
-    with stage(tmp_path) as host:
+def there(tmp_path: Path, libvirt_root: str) -> Iterator[Stage]:
+    with stage(tmp_path, libvirt_root) as host:
         yield host
 
 
@@ -126,19 +126,18 @@ def of(names: tuple[str, ...], told: set[str]) -> set[str]:
     return {one for one in told if one.partition(":")[0] in names}
 
 
-def test_every_sample_keeps_its_promises(tmp_path: Path) -> None:
+def test_every_sample_keeps_its_promises(tmp_path: Path, libvirt_root: str) -> None:
     samples = [path for path in SAMPLES if path.stem != NEWER]
     with ThreadPoolExecutor(10) as pool:
-        told = dict(
-            zip([path.stem for path in samples], pool.map(lambda path: look(path, tmp_path), samples), strict=True)
-        )
+        looked = pool.map(lambda path: look(path, tmp_path, libvirt_root), samples)
+        told = dict(zip([path.stem for path in samples], looked, strict=True))
     assert {name: broken for name, (broken, _) in told.items() if broken} == {}
     assert {name: unseen for name, (_, unseen) in told.items() if unseen} == UNSEEN_IN_SAMPLES
 
 
-def look(sample: Path, folder: Path) -> tuple[set[str], set[str]]:
+def look(sample: Path, folder: Path, root: str) -> tuple[set[str], set[str]]:
     """Return the promises of a sample that are broken, at both levels, and those that can't be seen."""
-    with stage(folder) as host:
+    with stage(folder, root) as host:
         if sample.stem == "macvtap":
             host.shell("ip link set eth1 nomaster")  # no macvtap on a bridge's port
         ran = host.inside("apply", str(sample), *permissions(sample))

@@ -21,7 +21,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 VISIT = """
 import pickle, sys, threading
@@ -90,14 +90,14 @@ SILENT = Crossing(control=True)
 
 
 @pytest.fixture(scope="module")
-def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def there(tmp_path_factory: pytest.TempPathFactory, libvirt_root: str) -> Iterator[Stage]:
     """A host where all networks run, and packets from anywhere are heard."""
     if os.geteuid() != 0:
         pytest.skip("guests are plugged in by root")
     lacking = programs.missing()
     if lacking:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
-    with Lab(scenery=True) as lab:
+    with Lab(scenery=True, root=libvirt_root) as lab:
         stage = Stage(lab, tmp_path_factory.mktemp("scene"))
         stage.shell("for name in all default; do echo 0 > /proc/sys/net/ipv4/conf/$name/rp_filter; done")
         ran = stage.inside("apply", stage.file(NETWORKS))

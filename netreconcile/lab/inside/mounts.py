@@ -12,6 +12,7 @@ BIND, RECURSIVE, NOSUID, NODEV = 0x1000, 0x4000, 0x2, 0x4
 """Flags of mount(2)."""
 PRIVATE = ("/run", "/etc/libvirt", "/var/lib/libvirt", "/var/cache/libvirt", "/var/log/libvirt")
 """What libvirt writes to. A fresh /run also hides dbus: no firewalld, polkit or machined of the host gets asked."""
+NETWORK_CONF = "/etc/libvirt/network.conf"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,16 +32,16 @@ class Tree:
 
     def fresh(self, path: str) -> None:
         """The folder is there and empty, and writing to it changes nothing on the host."""
-        self._provide(path)
+        self.provide(path)
         mount("tmpfs", path, "tmpfs", NOSUID | NODEV, "mode=0755,size=64m")
         self._own.add(os.stat(path).st_dev)
 
-    def _provide(self, path: str) -> None:
+    def provide(self, path: str) -> None:
         """The folder exists; where the host has none, in a copy of its parent, as the host stays as it is."""
         if os.path.isdir(path):
             return
         parent = os.path.dirname(path)
-        self._provide(parent)
+        self.provide(parent)
         if os.stat(parent).st_dev not in self._own:
             self._copy(parent)
         os.mkdir(path)
@@ -65,23 +66,29 @@ class Tree:
 
 
 def hide_host(root: str) -> None:
-    """The lab sees its own links in /sys, its own /run and empty libvirt folders; with a root, that root is `/`."""
+    """The lab sees its own links in /sys, its own /run and empty libvirt folders; with a root, that root is `/`.
+
+    Of libvirt's settings one stays, which firewall backend it uses: the machine's choice, or the root's.
+    """
     # In a container that masks /sys, libvirt asks the kernel by ioctl, and only readers of /sys see the host's links.
     with suppress(PermissionError):
         mount("sysfs", "/sys", "sysfs", NOSUID | NODEV)
+    chosen = root + NETWORK_CONF
+    text = Path(chosen).read_text(encoding="utf-8") if os.access(chosen, os.R_OK) else ""
     tree = Tree()
+    for folder in PRIVATE:
+        tree.fresh(folder)
+    for folder in ("/run/libvirt", "/run/lab", "/run/lock", "/var/lib/libvirt/dnsmasq"):
+        os.mkdir(folder)
+    write(NETWORK_CONF, text)
     if root:
-        # The root shares /run with the outer view, where the lab's commands run: the socket stands in the same place.
-        tree.fresh("/run")
-        for folder in ("/run", "/sys", "/dev"):
+        # The lab's commands run outside of the root, and there, too, everything stands where libvirt has put it.
+        for folder in (*PRIVATE, "/sys", "/dev"):
+            tree.provide(root + folder)
             mount(folder, root + folder, flags=BIND | RECURSIVE)
         mount("proc", f"{root}/proc", "proc")
         os.chroot(root)
         os.chdir("/")
-    for folder in PRIVATE[1:] if root else PRIVATE:
-        tree.fresh(folder)
-    for folder in ("/run/libvirt", "/run/lab", "/run/lock", "/var/lib/libvirt/dnsmasq"):
-        os.mkdir(folder)
 
 
 def write(path: str, text: str) -> None:
