@@ -84,7 +84,7 @@ class Undefine:
 
 @dataclass(frozen=True, slots=True)
 class Replug:
-    """Plug a running guest back into its network (virDomainUpdateDeviceFlags, twice); the guest sees no link change.
+    """Plug a running guest back into its network (virDomainUpdateDeviceFlags); the guest sees no link change.
 
     `by_bridge` guests name the bridge, and get the network's current one. `target` names the guest's end for people.
     `portgroup` is what the others name of the network's, if any.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from netreconcile.client import Client
 
 log = logging.getLogger(__name__)
+_ASIDE = "<virtualport type='802.1Qbh'><parameters profileid='nowhere'/></virtualport>"
+"""Takes a tap off its bridge and puts it on none, as only macvtap has such ports (virNetDevTapReattachBridge)."""
 
 
 def with_guests(client: Client, host: Host, names: Collection[str] | None) -> Host:
@@ -63,7 +65,7 @@ def domains(client: Client) -> Iterator[tuple[Interface, ...]]:
 
 
 def replug(client: Client, words: str, network: libvirt.virNetwork, guest: Replug) -> str:
-    """Move the guest's interface to the other kind of source and back; return a remark where it is gone.
+    """Take the guest's tap off its bridge and put it back, as libvirt has it; return a remark where it is gone.
 
     Sent as it is, libvirt takes the interface for unchanged and does nothing (qemuDomainChangeNet). Raises
     LibvirtFailed.
@@ -134,21 +136,36 @@ def _move(client: Client, words: str, network: libvirt.virNetwork, bridge: str, 
     as_network, as_bridge = ("network", {"network": name, **group}), ("bridge", {"bridge": bridge})
     there = list(_interfaces(client, words, guest))
     found = [plug for plug in there if plug[2].get("network") == (None if guest.by_bridge else name)]
-    moves = [as_network, as_bridge] if guest.by_bridge else [as_bridge, as_network]
-    if not found:  # unless somebody has broken off between the two moves
+    if not found:  # unless somebody has broken off between two moves
         halfway = ("network", name) if guest.by_bridge else ("bridge", bridge)
-        found, moves = [plug for plug in there if plug[2].get(halfway[0]) == halfway[1]], moves[1:]
+        found = [plug for plug in there if plug[2].get(halfway[0]) == halfway[1]]
     if not found:
         return False
     domain, interface, source = found[0]
-    for kind, attributes in moves:
+
+    def move(kind: str, attributes: dict[str, str], *more: _Element) -> None:
         interface.set("type", kind)
         source.attrib.clear()
         source.attrib.update(attributes)
+        interface.extend(more)
         xml = etree.tostring(interface, encoding="unicode")
+        for element in more:
+            interface.remove(element)
         log.debug("%s", xml)
         client.call(words, functools.partial(domain.updateDeviceFlags, xml, client.api.VIR_DOMAIN_AFFECT_LIVE))
+
+    try:
+        move(*as_bridge, etree.fromstring(_ASIDE))
+    except LibvirtFailed as error:
+        if error.code != client.api.VIR_ERR_OPERATION_UNSUPPORTED:
+            raise
+        if (
+            guest.by_bridge
+        ):  # libvirt 9.0 refuses the profile, and puts the tap back wherever the kind of source changes
+            move(*as_network)
+    move(*as_bridge)
     if not guest.by_bridge:
+        move(*as_network)
         _check_port(client, words, network, domain, guest)
     return True
 

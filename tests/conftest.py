@@ -245,7 +245,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `worlds` run here and in the second world, where that is there; in CI it has to be."""
-    if "libvirt_root" in metafunc.fixturenames and metafunc.definition.get_closest_marker("worlds"):
+    if "libvirt_root" in metafunc.fixturenames and (os.environ.get("ALLWORLDS") or metafunc.definition.get_closest_marker("worlds")):
         root: Path = metafunc.config.option.libvirt_root
         worlds = {"here": None, root.name.removeprefix(".libvirt-"): root}
         if not root.is_dir() and not os.environ.get("CI"):
@@ -288,14 +288,14 @@ def host(lab: Lab, tmp_path: Path) -> Iterator[LabHost]:
 
 
 @pytest.fixture(scope="session")
-def guests_lab() -> Iterator[Lab]:
+def guests_lab(libvirt_root: str) -> Iterator[Lab]:
     """A lab with QEMU."""
     if os.geteuid() != 0:
         pytest.skip("libvirt's QEMU driver runs for root only")
     lacking = programs.missing(guests=True)
     if lacking:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(programs.install_command(lacking))
-    with Lab(guests=True, log=True) as lab:
+    with Lab(guests=True, log=True, root=libvirt_root) as lab:
         yield lab
 
 
