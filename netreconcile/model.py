@@ -309,7 +309,7 @@ with warnings.catch_warnings():
         local_only: Annotated[YesNo, Xml("@localOnly")] = False
         """Never ask the host's resolvers about names of this domain."""
         register: Annotated[YesNo, Xml("@register"), Since((10, 1, 0))] = False
-        """Register the network's resolver with systemd-resolved for this domain."""
+        """Register the network's resolver with systemd-resolved for this domain; without that, it doesn't start."""
 
 
 class Forwarder(Element):

@@ -245,7 +245,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests marked `worlds` run here and in the second world, where that is there; in CI it has to be."""
-    if "libvirt_root" in metafunc.fixturenames and (os.environ.get("ALLWORLDS") or metafunc.definition.get_closest_marker("worlds")):
+    if "libvirt_root" in metafunc.fixturenames and metafunc.definition.get_closest_marker("worlds"):
         root: Path = metafunc.config.option.libvirt_root
         worlds = {"here": None, root.name.removeprefix(".libvirt-"): root}
         if not root.is_dir() and not os.environ.get("CI"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from netreconcile.binding import Section
-from tests.real.rules import FLUSH_RULES, GET_RULES_BACK, KEEP_RULES, no_rules
+from tests.real.rules import BY_HAND, FLUSH_RULES, GET_RULES_BACK, KEEP_RULES, accept_all, no_rules
 from tests.real.stage import NETWORKS
 
 if TYPE_CHECKING:
@@ -326,7 +326,8 @@ AGAIN = (
     Damage(
         "a firewall accepts all that guests send",
         "isolated",
-        *rule("FORWARD -i v-iso ! -o v-iso -j ACCEPT"),
+        sh(accept_all("v-iso")),
+        without_rules(BY_HAND),
         guests="out4",
     ),
     Damage(

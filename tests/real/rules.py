@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from netreconcile.lab import Lab
 
+BY_HAND = "by-hand"
+"""The comment at rules that aren't libvirt's."""
 FROM = "(-i|iif)"
 """How rules begin that are about packets from a bridge; a quote may follow."""
 DELETE = r"""
@@ -41,6 +43,22 @@ nft -f /run/rules
 def has_own_table(lab: Lab) -> bool:
     """Return whether libvirt uses nftables here, and so has no say in what iptables' own chains do."""
     return lab.run("nft", "list", "table", "ip", "libvirt_network", capture_output=True).returncode == 0
+
+
+def ipv4_rules(lab: Lab) -> list[str]:
+    """Return the lines of iptables' rules and of those in libvirt's own table, without counters."""
+    ran = lab.run("sh", "-c", "iptables-save; nft -s list table ip libvirt_network", capture_output=True)
+    return [line.strip() for line in ran.stdout.splitlines()]
+
+
+def accept_all(bridge: str) -> str:
+    """Return what accepts all that guests send, before libvirt's rules: iptables' accept doesn't hold for nftables."""
+    return f"""
+iptables -I FORWARD -i {bridge} ! -o {bridge} -m comment --comment {BY_HAND} -j ACCEPT
+if nft list table ip libvirt_network > /dev/null 2>&1; then
+  nft insert rule ip libvirt_network forward iifname {bridge} oifname != {bridge} accept comment {BY_HAND}
+fi
+"""
 
 
 def no_rules(pattern: str) -> str:

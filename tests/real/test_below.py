@@ -17,7 +17,7 @@ import yaml
 
 from netreconcile.lab import Lab
 from tests.conftest import Ran, schema
-from tests.real.rules import FLUSH_RULES, FROM, no_rules
+from tests.real.rules import FLUSH_RULES, FROM, has_own_table, no_rules
 from tests.waiting import eventually
 
 if TYPE_CHECKING:
@@ -341,6 +341,18 @@ def test_a_deleted_bridge_comes_back_by_a_restart_of_its_network_alone(host: Hos
         ("nat", "start"),
     ]
     assert {name for name, number in host.numbers().items() if bridges[name] != number} == {"b-nat"}
+
+
+def test_a_bridge_made_again_by_hand_gets_rules_where_they_went_with_the_old_one(host: Host) -> None:
+    numbers, (link,) = host.numbers(), json.loads(host.shell("ip -j link show b-iso"))
+    host.shell(
+        f"ip link delete b-iso; ip link add b-iso address {link['address']} type bridge stp_state 1;"
+        "ip address add 10.62.0.1/24 broadcast + dev b-iso; ip link set b-iso up"
+    )
+    # nftables' rules name bridges by number (network_nftables.c), those of iptables by name.
+    assert host.found() == ({"iso firewall IPv4": "live"} if has_own_table(host.lab) else {})
+    assert host.repaired()["report"]["steps"] == []
+    assert host.numbers()["b-iso"] > numbers["b-iso"]
 
 
 def test_what_libvirt_knows_itself_is_repaired_too(host: Host) -> None:

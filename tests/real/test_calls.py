@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import LabHost
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 Networks = dict[str, Any]
 
 

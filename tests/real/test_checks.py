@@ -13,13 +13,14 @@ from netreconcile.checks.finding import Stage
 from netreconcile.errors import Severity
 from netreconcile.fill import filled
 from netreconcile.model import Network, Topology
+from tests.real.rules import has_own_table
 from tests.unit.test_checks import FINE, MISTAKES, REFUSED_AT_DEFINE, REFUSED_AT_START, TOGETHER
 
 if TYPE_CHECKING:
     from tests.conftest import LabHost
     from tests.unit.test_checks import Fragment
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 ALONE = [fragment for fragment, _, _ in (*REFUSED_AT_DEFINE, *REFUSED_AT_START, *MISTAKES)] + list(FINE)
 PAIRS = [(one, two) for one, two, _, _, _ in TOGETHER]
@@ -130,10 +131,15 @@ def refused(host: LabHost, name: str, network: Network, *, start: bool) -> tuple
     return Stage.NEVER, ""
 
 
-def start_tells_of_the_host(network: Network) -> bool:
-    """Return whether more than the file decides over the start: traffic control, firewalld, SR-IOV, VLAN filtering."""
+def start_tells_of_the_host(host: LabHost, network: Network) -> bool:
+    """Return whether more than the file decides over the start: traffic control, firewalld, SR-IOV, VLAN filtering.
+
+    Nor is it in the file which firewall backend there is; only iptables refuses to translate all addresses.
+    """
     bandwidth = network.bandwidth != type(network.bandwidth)()
-    return bandwidth or bool(network.forward.pf or network.bridge.zone or network.bridge.mac_table_manager)
+    everything = network.mode == "nat" and any(ip.address.endswith("/0") for ip in network.ips)
+    beyond = network.forward.pf or network.bridge.zone or network.bridge.mac_table_manager
+    return bandwidth or bool(beyond) or (everything and has_own_table(host.lab))
 
 
 def lacking(host: LabHost, network: Network) -> bool:
@@ -142,7 +148,7 @@ def lacking(host: LabHost, network: Network) -> bool:
 
 def agree(host: LabHost, name: str, fragment: Fragment) -> None:
     network = topology({name: fragment}).networks[name]
-    start = not start_tells_of_the_host(network)
+    start = not start_tells_of_the_host(host, network)
     stage, why = refused(host, name, network, start=start)
     if lacking(host, network):
         assert stage is Stage.DEFINE, "an older libvirt takes it after all"
@@ -184,7 +190,7 @@ def test_two_networks_are_refused_when_libvirt_would_refuse_the_second(
 ) -> None:
     networks = {"one": one, "two": two}
     _, (stage, why) = (
-        refused(host, name, network, start=state == "active" and not start_tells_of_the_host(network))
+        refused(host, name, network, start=state == "active" and not start_tells_of_the_host(host, network))
         for name, network in topology(networks).networks.items()
     )
     assert bool(errors(networks, state)) == (stage is not Stage.NEVER), why

@@ -17,6 +17,8 @@ from netreconcile.loader import load
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
+pytestmark = pytest.mark.worlds
+
 Said = dict[str, Any]
 Networks = dict[str, Said]
 UUIDS = tuple(f"a1f0c5c8-3ab7-4f6e-8f0f-7d3c3a6c7f0{number}" for number in range(5))

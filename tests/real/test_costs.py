@@ -22,9 +22,12 @@ from netreconcile.model import (
     PortGroup,
 )
 from netreconcile.reference.keys import keys, places, price
+from tests.real.rules import FROM, ipv4_rules, no_rules
 
 if TYPE_CHECKING:
     from tests.conftest import LabHost
+
+pytestmark = pytest.mark.worlds
 
 Said = dict[str, Any]
 BRIDGE = "virbr-t"
@@ -125,15 +128,13 @@ def running(host: LabHost) -> tuple[int | None, str, list[str]]:
 
 
 def rules(host: LabHost) -> list[str]:
-    saved = host.lab.run("iptables-save", capture_output=True, check=True).stdout
-    ours = [line for line in saved.splitlines() if BRIDGE in line or "10.1.0.0/24" in line]
+    ours = [line for line in ipv4_rules(host.lab) if BRIDGE in line or "10.1.0.0/24" in line]
     return [re.sub("eth[12]", "NIC", line) for line in ours]  # a change of the NIC is in the rules
 
 
 def lose_a_rule(host: LabHost) -> None:
     """A rule of the network's is gone: it comes back when libvirt makes the network's rules anew, and not otherwise."""
-    rule = next(rule for rule in rules(host) if re.match("-A LIBVIRT_FW", rule))
-    host.lab.run("iptables", *rule.replace("-A", "-D", 1).replace("NIC", "eth1").split(), check=True)
+    host.lab.run("sh", "-euc", no_rules(f"{FROM} .?{BRIDGE}.*reject"), check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -43,6 +43,7 @@ def refused(host: GuestHost, networks: Networks, *arguments: str) -> str:
 # -- restarts
 
 
+@pytest.mark.worlds
 @pytest.mark.parametrize(
     ("networks", "restarted"),
     [

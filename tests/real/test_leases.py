@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import LabHost
 
+pytestmark = pytest.mark.worlds
+
 Said = dict[str, Any]
 BRIDGE, MAC = "virbr-t", "52:54:00:00:00:77"
 

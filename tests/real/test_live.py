@@ -16,6 +16,8 @@ from netreconcile.loader import load
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
+pytestmark = pytest.mark.worlds
+
 Said = dict[str, Any]
 BRIDGE = "virbr-t"
 OPEN: Said = {"mode": "open", "bridge": BRIDGE, "ips": [{"address": "10.1.0.1/24"}]}

@@ -11,6 +11,8 @@ from tests.conftest import NOTHING
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
+pytestmark = pytest.mark.worlds
+
 Said = dict[str, Any]
 OPEN: Said = {"mode": "open", "bridge": "virbr-t", "ips": [{"address": "10.1.0.1/24"}]}
 POOL: Said = {"mode": "passthrough", "forward": {"interfaces": ["eth1", "eth2"]}}

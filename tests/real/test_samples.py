@@ -13,6 +13,8 @@ from netreconcile.loader import load
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
+pytestmark = pytest.mark.worlds
+
 SAMPLES = sorted((Path(__file__).parents[2] / "sample-topologies").iterdir())
 NEWER = "newer-libvirt"
 """The sample that a host with libvirt 9.0 refuses."""

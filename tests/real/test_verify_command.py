@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from netreconcile.lab import Lab
     from tests.conftest import LabHost
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.worlds]
 
 NAT = on("v-cmd", "nat", lending("10.60.0.1/24", "10.60.0.100-10.60.0.150"))
 WIRE = on("v-wire", "very-isolated")
