@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
+from netreconcile import releases
 from netreconcile.binding import bindings
 from netreconcile.checks.addresses import one_block
 from netreconcile.checks.switches import takes_vlans, vlan_paths
@@ -24,14 +25,14 @@ def requirements(network: Network) -> Iterator[tuple[Path, Version, str]]:
     """Yield each thing that not every libvirt has: its path, the first release with it, and its name in a sentence."""
     yield from _fields(network, ())
     if network.mode == "open" and not network.ips:
-        yield ("mode",), (10, 8, 0), "mode open without an address"
+        yield ("mode",), releases.OPEN_WITHOUT_ADDRESS, "mode open without an address"
     if takes_vlans(network) and not takes_vlans(network, plain_bridge=False):
         for path in vlan_paths(network):
-            yield path, (11, 0, 0), f"{dotted(path)} on a bridge that isn't Open vSwitch"
+            yield path, releases.VLAN_FILTERING, f"{dotted(path)} on a bridge that isn't Open vSwitch"
     for path, first, last in _spans(network):
         if not one_block(ipaddress.ip_address(first), ipaddress.ip_address(last)):
-            # Seen: refused by 9.0, taken by 11.3; which release began with it is not known.
-            yield path, (11, 3, 0), f"the range {first}-{last}, whose ends differ in more than their last 16 bits,"
+            what = f"the range {first}-{last}, whose ends differ in more than their last 16 bits,"
+            yield path, releases.LARGE_RANGES, what
 
 
 def _spans(network: Network) -> Iterator[tuple[Path, str, str]]:

@@ -19,6 +19,7 @@ CORE = (
     "spelling",
     "notation",
     "binding",
+    "releases",
     "model",
     "mark",
     "codec",

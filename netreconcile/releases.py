@@ -1,0 +1,18 @@
+"""What began with which release of libvirt, beyond single fields, of which the model says it (`binding.Since`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from netreconcile.binding import Version
+
+OPEN_WITHOUT_ADDRESS: Final[Version] = (10, 8, 0)
+"""A network of mode `open` needs no address of the host."""
+VLAN_FILTERING: Final[Version] = (11, 0, 0)
+"""VLANs on bridges that aren't Open vSwitch; libvirt sets its own bridges to filter them."""
+LARGE_RANGES: Final[Version] = (11, 3, 0)
+"""The ends of an IPv4 range may differ in more than their last 16 bits.
+
+Seen: refused by 9.0, taken by 11.3; which release between began with it isn't known.
+"""
