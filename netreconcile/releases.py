@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 OPEN_WITHOUT_ADDRESS: Final[Version] = (10, 8, 0)
 """A network of mode `open` needs no address of the host."""
-VLAN_FILTERING: Final[Version] = (11, 0, 0)
-"""VLANs on bridges that aren't Open vSwitch; libvirt sets its own bridges to filter them."""
+VLANS_ON_BRIDGES: Final[Version] = (11, 0, 0)
+"""Guests on a bridge of the kernel's can be in VLANs, not only on one of Open vSwitch."""
 LARGE_RANGES: Final[Version] = (11, 3, 0)
 """The ends of an IPv4 range may differ in more than their last 16 bits.
 

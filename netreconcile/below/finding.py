@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from netreconcile.below.cures import cure
 from netreconcile.below.remedy import Remedy, Reread, by_hand, run
 from netreconcile.kernel.state import Unread
-from netreconcile.releases import VLAN_FILTERING
 from netreconcile.verify.beneath import beneath
 from netreconcile.verify.target import Target
 from netreconcile.verify.verdict import Outcome

@@ -28,7 +28,7 @@ def requirements(network: Network) -> Iterator[tuple[Path, Version, str]]:
         yield ("mode",), releases.OPEN_WITHOUT_ADDRESS, "mode open without an address"
     if takes_vlans(network) and not takes_vlans(network, plain_bridge=False):
         for path in vlan_paths(network):
-            yield path, releases.VLAN_FILTERING, f"{dotted(path)} on a bridge that isn't Open vSwitch"
+            yield path, releases.VLANS_ON_BRIDGES, f"{dotted(path)} on a bridge that isn't Open vSwitch"
     for path, first, last in _spans(network):
         if not one_block(ipaddress.ip_address(first), ipaddress.ip_address(last)):
             what = f"the range {first}-{last}, whose ends differ in more than their last 16 bits,"
