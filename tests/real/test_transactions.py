@@ -223,7 +223,8 @@ def test_one_at_a_time_changes_a_host(host: LabHost) -> None:
 def test_two_at_once_both_end_well(host: LabHost) -> None:
     file = slow(host)
     both = [background(host, "apply", "--lock-timeout", "60", file) for _ in range(2)]
-    assert [ended(process)[0] for process in both] == [0, 0]
+    ends = [ended(process) for process in both]
+    assert [code for code, _ in ends] == [0, 0], ends
     assert host.run("drift", file).code == 0
     assert len(history(host)) == 1
 
