@@ -106,8 +106,8 @@ class Report:
 
 Attempt = Callable[[], Result]
 """Does a step, or waits until it is done. Raises ConnectionLost."""
-Watcher = Callable[[Step, Result | None], None]
-"""Called before each step with None, and after it with its result."""
+Watcher = Callable[[Step, Result | None, bool], None]
+"""Called before each step with None, and after it with its result; and whether that is to take something back."""
 
 
 class Record(Protocol):
@@ -125,7 +125,8 @@ class Worker:
     """Does steps on a host.
 
     `known` is the state in which each network was read or left, and `touched` has those that steps were begun on; both
-    are kept up to date. `interrupted` says why no further step may be begun, or nothing.
+    are kept up to date. `interrupted` says why no further step may be begun, or nothing. With `undo` its steps take
+    something back.
     """
 
     connection: Connection
@@ -133,6 +134,7 @@ class Worker:
     watch: Watcher
     interrupted: Callable[[], str]
     touched: set[str] = field(default_factory=set[str])
+    undo: bool = False
     _read: str = ""
     """The network that was read last: just now, if the next step is its own, too."""
 
@@ -238,7 +240,7 @@ class _Course:
 
     def begin(self, step: Step) -> None:
         """The step is under way, or it has failed. A start is done in a thread, everything else when it is finished."""
-        self.worker.watch(step, None)
+        self.worker.watch(step, None, self.worker.undo)
         if isinstance(step.action, Stop):
             self.down[step.network] = monotonic()
         if refusal := self.worker.refusal(step, self.record):
@@ -267,7 +269,7 @@ class _Course:
             self.failed.add(step.network)
         elif isinstance(step.action, Replug) and step.network in self.down and result == Result(step, Outcome.DONE):
             result = replace(result, cut=monotonic() - self.down[step.network])
-        self.worker.watch(step, result)
+        self.worker.watch(step, result, self.worker.undo)
         self.results.append(result)
 
 

@@ -126,7 +126,7 @@ def undo(worker: Worker, topology: str, snapshot: Snapshot, stopped: Stopped, en
 
     Raises LibvirtFailed, Unreachable.
     """
-    worker = replace(worker, interrupted=lambda: "")
+    worker = replace(worker, interrupted=lambda: "", undo=True)
     done: tuple[Result, ...] = ()
     last: tuple[Result, ...] = ()
     for _ in range(ROUNDS):

@@ -325,10 +325,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> Meanwhile:
         def watched(total: int) -> Watcher:
             tell = progress(total)
 
-            def watch(step: Step, result: Result | None) -> None:
+            def watch(step: Step, result: Result | None, undo: bool) -> None:  # noqa: FBT001 -- a watcher's
                 while waiting:
                     waiting.pop()()
-                tell(step, result)
+                tell(step, result, undo)
 
             return watch
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from netreconcile.actions import Step
-    from netreconcile.apply import Report
+    from netreconcile.apply import Report, Watcher
     from netreconcile.commands.mend import Mended
     from netreconcile.commands.repairs import Repairs
     from netreconcile.entry import Entry
@@ -178,15 +178,15 @@ def ask(plan: Plan) -> None:
         raise Refused(msg)
 
 
-def progress(total: int) -> Callable[[Step, Result | None], None]:
-    """Return a watcher that tells each step on stderr; steps beyond the total take something back."""
+def progress(total: int) -> Watcher:
+    """Return a watcher that tells each of so many steps on stderr, and those that take something back."""
     number = 0
 
-    def watch(step: Step, result: Result | None) -> None:
+    def watch(step: Step, result: Result | None, undo: bool) -> None:  # noqa: FBT001 -- a watcher's
         nonlocal number
         if result is None:
             number += 1
-            line = Line(f"[{number}/{total}] {step}" if number <= total else f"[back] {step}")
+            line = Line(f"[back] {step}" if undo else f"[{number}/{total}] {step}")
         elif result.outcome is Outcome.FAILED:
             line = Line(f"        {step}: failed: {result.message}", "bold red")
         elif result.message:

@@ -109,7 +109,7 @@ class _Clock:
     since: float = 0.0
     seconds: list[float] = field(default_factory=list[float])
 
-    def watch(self, step: Step, result: Result | None) -> None:
+    def watch(self, step: Step, result: Result | None, undo: bool) -> None:  # noqa: FBT001 -- a watcher's
         """Take note of a step before and after it."""
         now = time.monotonic()
         if result:
@@ -119,7 +119,7 @@ class _Clock:
         if self.begun == len(self.seconds):  # nothing else is under way
             self.since = now
         self.begun += 1
-        self.tell(f"[{self.begun}/{self.total}] {step}" if self.begun <= self.total else f"[back] {step}")
+        self.tell(f"[back] {step}" if undo else f"[{self.begun}/{self.total}] {step}")
 
     def timed(self, results: tuple[Result, ...]) -> tuple[Taken, ...]:
         """Return the next results, each with its time; to be asked once, in the order of the steps."""

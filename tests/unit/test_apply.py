@@ -49,7 +49,7 @@ def worker(wire: Wire, found: Plan, interrupted: Callable[[], str] = lambda: "")
     """Return what does the plan's steps on the host as it is now."""
     host = wire.simulator.host()
     known = {step.network: state_of(host.networks.get(step.network)) for step in found.steps}
-    return Worker(wire.connection, known, lambda _, __: None, interrupted)
+    return Worker(wire.connection, known, lambda _, __, ___: None, interrupted)
 
 
 def outcomes(results: tuple[Result, ...]) -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_each_step_is_announced_and_told() -> None:
     found = planned(wire)
     told: list[str] = []
     one = worker(wire, found)
-    one.watch = lambda step, result: told.append(f"{step} {result.outcome if result else '…'}")
+    one.watch = lambda step, result, _: told.append(f"{step} {result.outcome if result else '…'}")
     one.perform(found.steps, Notes(), keep_going=False)
     assert told == [
         *(line for step in found.steps[:-2] for line in (f"{step} …", f"{step} done")),
@@ -158,7 +158,7 @@ def busy(times: int) -> Callable[[Step], bool]:
 
 def started(wire: Wire, interrupted: Callable[[], str] = lambda: "") -> Worker:
     known = {name: there.state for name, there in wire.simulator.host().networks.items()}
-    return Worker(wire.connection, known, lambda _, __: None, interrupted)
+    return Worker(wire.connection, known, lambda _, __, ___: None, interrupted)
 
 
 def test_a_guest_that_is_plugged_in_was_cut_off_for_so_long() -> None:

@@ -264,6 +264,16 @@ def test_a_guest_that_cannot_be_plugged_in_is_no_reason_to_cut_off_others(here: 
     assert not here.host.host().networks["net"].loose
 
 
+def test_steps_that_take_something_back_are_not_counted_as_steps_of_the_plan(here: Scene) -> None:
+    ran = here.apply(ONE, wire=Wire(here.host, refuses=lambda step: str(step) == "dmz: start"))
+    assert ran.code == 4
+    steps = [line for line in ran.said.splitlines() if line.startswith("[")]
+    begun = next(at for at, line in enumerate(steps) if line.endswith("dmz: start"))
+    assert all(line.startswith(f"[{at + 1}/") for at, line in enumerate(steps[: begun + 1]))
+    assert steps[begun + 1 :]
+    assert all(line.startswith("[back] ") for line in steps[begun + 1 :])
+
+
 def test_a_step_without_the_wanted_effect_is_a_failure(here: Scene) -> None:
     before = here.host.host()
     ran = here.apply(ONE, wire=Wire(here.host, ignores=lambda step: isinstance(step.action, SetAutostart)))
@@ -453,7 +463,7 @@ def test_what_was_applied_waits_for_its_confirmation(here: Scene, *, refused: bo
     entry = here.journal.begin(header(snapshot))
     known = {name: state_of(was) for name, was in snapshot.items()}
     wire = Wire(here.host, refuses=lambda step: refused and str(step) == "dmz: start")
-    worker = Worker(wire.connection, known, lambda _, __: None, lambda: "")
+    worker = Worker(wire.connection, known, lambda _, __, ___: None, lambda: "")
 
     def replan() -> tuple[Plan, Host]:
         return plan(ONE, here.host.host()), here.host.host()
