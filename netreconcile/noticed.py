@@ -31,19 +31,27 @@ def noticed(
     """Return what was found beneath the networks, each with when it was first seen, and remember that.
 
     `well` is when all was last well, if that is known: what was seen before that has gone meanwhile. What isn't found
-    any more is forgotten, if `everything` could be seen. Where that can't be kept, nothing is remembered.
+    any more is forgotten, if `everything` could be seen. Where it can't be kept it isn't told either: the next look
+    would tell another time.
     """
     before = _remembered(folder)
     first = {key: when for key, when in before.items() if well is None or when > well}
-    dated = tuple(replace(each, first_seen=first.get(each.key), well=well) for each in findings)
+    findings, now = tuple(findings), time.time()
     kept = {key: when for key, when in before.items() if not everything or key[0] not in networks}
-    now = time.time()
-    kept |= {each.key: now if each.first_seen is None else each.first_seen for each in dated}
-    if kept != before:
-        newest = sorted(((when, *key) for key, when in kept.items()), reverse=True)[:_MOST]
-        with suppress(JournalFailed):  # not forced to the disk: what is lost is seen for the first time once more
-            folder.create(NOTICED, "".join(f"{json.dumps(each)}\n" for each in newest), durable=False)
-    return dated
+    kept |= {each.key: first.get(each.key, now) for each in findings}
+    if kept != before and _written(folder, kept):
+        first = kept
+    return tuple(replace(each, first_seen=first.get(each.key), well=well) for each in findings)
+
+
+def _written(folder: Folder, kept: dict[Key, float]) -> bool:
+    """Return whether that can be kept; it isn't forced to the disk: what is lost is seen for the first time again."""
+    newest = sorted(((when, *key) for key, when in kept.items()), reverse=True)[:_MOST]
+    try:
+        folder.create(NOTICED, "".join(f"{json.dumps(each)}\n" for each in newest), durable=False)
+    except JournalFailed:
+        return False
+    return True
 
 
 def _remembered(folder: Folder) -> dict[Key, float]:

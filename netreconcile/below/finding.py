@@ -50,8 +50,8 @@ NOTICED = {
 class Finding:
     """Something beneath a network that isn't as it should be; `code` and `subject` are those of `verify`'s promises.
 
-    In Unix time: `began` is since when it is so, where the host knows; `first_seen` when it was first seen, if that was
-    at an earlier look; `well` when all was well before that. Each is None where nobody knows.
+    In Unix time: `began` is since when it is so, where the host knows; `first_seen` when it was first seen, now or at
+    an earlier look; `well` when all was well before that. Each is None where nobody knows.
     """
 
     network: str

@@ -32,10 +32,9 @@ def since(finding: Finding) -> str:
     """Return since when it is so, as far as that is known; else nothing."""
     if finding.began is not None:
         return f"since {clock(finding.began)}"
+    seen = f"first seen at {clock(finding.first_seen)}" if finding.first_seen is not None else ""
     well = f"all was well at {clock(finding.well)}" if finding.well is not None else ""
-    if finding.first_seen is not None:
-        return f"first seen at {clock(finding.first_seen)}{'; ' if well else ''}{well}"
-    return f"seen now for the first time; {well}" if well else ""
+    return "; ".join(filter(None, (seen, well)))
 
 
 def remedy_sentences(remedy: Remedy) -> Iterator[str]:

@@ -82,7 +82,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
     if plan.steps and pending and pending.status is Status.UNCONFIRMED:
         msg = f"nothing was changed: entry {pending.number} is to be confirmed or taken back first"
         raise Refused(msg)
-    if options.command == "apply":
+    if options.command == "apply" and (plan.steps or plan.refused):
         _check_expected(options, plan, there)
         _check_not_held(options, here, topology.name, digest)
     wanted = Change(
@@ -94,7 +94,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
         host=there,
         replan=lambda: here.planned(topology, make),
         where=loaded.source.position,
-        pending=pending,
+        pending=pending if plan.steps else None,
         repairs=repairs,
     )
     return execute(options, here, wanted)

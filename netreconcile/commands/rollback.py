@@ -11,7 +11,7 @@ from netreconcile.commands.execute import Change, ask, execute, progress, writin
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.signals import interruptions
 from netreconcile.document import entry_document, history_document
-from netreconcile.entry import Closed, Ended, Entry, Mending, Status
+from netreconcile.entry import Closed, Ended, Entry, Status
 from netreconcile.errors import LibvirtFailed, Refused, Unfinished, Unreachable, UsageError
 from netreconcile.metrics import Ending
 from netreconcile.observed import state_of
@@ -41,7 +41,10 @@ def run(options: argparse.Namespace) -> int:
 def _rollback(options: argparse.Namespace) -> Ending:
     with writing(options, "rollback") as here:
         entry = _chosen(options, here)
-        if entry is None:
+        if entry and entry.mended:
+            what = ", ".join(f"{each.network} ({each.finding})" for each in entry.mended)
+            tell(f"what entry {entry.number} has mended below libvirt stays: {what}")
+        if entry is None or (entry.mended and not entry.states):
             tell("there is nothing to take back")
             if options.output == "json":
                 show_json(history_document(()))
@@ -94,18 +97,12 @@ def _chosen(options: argparse.Namespace, here: Session) -> Entry | None:
     if entry.status in (Status.ROLLED_BACK, Status.UNDONE):
         tell(f"entry {entry.number} is {entry.status} already")
         return None
-    if entry.mended:
-        tell(f"what entry {entry.number} has mended below libvirt stays: {', '.join(map(_mending, entry.mended))}")
-    return entry if entry.states or not entry.mended else None
+    return entry
 
 
 def _can_be_undone(entry: Entry) -> bool:
     """Return whether a rollback without a number means it, and not what it itself has done, or what only mends."""
     return entry.header.undoes is None and entry.status in (Status.APPLIED, Status.PARTLY) and bool(entry.states)
-
-
-def _mending(line: Mending) -> str:
-    return f"{line.network} ({line.finding})"
 
 
 def _undo_pending(options: argparse.Namespace, here: Session, entry: Entry) -> Ending:

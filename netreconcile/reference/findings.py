@@ -49,7 +49,7 @@ def finding_properties() -> Schema:
         "seen": text("What is there."),
         "noticed": text("Who notices."),
         "began": moment("Since when it is so, in Unix time; null where the host doesn't know."),
-        "first_seen": moment("When it was first seen, in Unix time; null if that is now, or nobody remembers."),
+        "first_seen": moment("When it was first seen, now or earlier, in Unix time; null where that can't be kept."),
         "well": moment("When all was well before that, in Unix time; null where nobody remembers."),
         "repair": texts("What mends it, in this order; commands as they are typed."),
         "by_hand": truth("Somebody has to do it: `repair` doesn't."),

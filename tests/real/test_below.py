@@ -196,15 +196,18 @@ def test_a_second_look_at_what_agreed_reads_little_and_sees_every_change(host: H
 def test_since_when_something_is_wrong_is_told_as_far_as_it_is_known(host: Host) -> None:
     assert host.run("drift").code == 0
     host.shell("ip link set b-iso down")
-    assert "    seen now for the first time; all was well at 20" in host.run("drift").out
-    again = host.run("drift")
-    assert "    first seen at 20" in again.out
-    assert "Known to be wrong below libvirt since: iso (bridge.up) 20" in again.err
+    first = host.run("drift")
+    assert re.search("^    first seen at 20.*; all was well at 20", first.out, re.MULTILINE)
+    assert "Known to be wrong below libvirt since: iso (bridge.up) 20" in first.err
+    assert host.run("drift").out == first.out, "whoever compares the differences of two looks sees none"
+    (finding,) = host.run("drift", "-o", "json").plan["below"]
     assert "    first seen at 20" in host.run("status").out
     host.repaired()
     assert host.run("drift").code == 0
     host.shell("ip link set b-iso down")
-    assert "    seen now for the first time; all was well at 20" in host.run("drift").out
+    (again,) = host.run("drift", "-o", "json").plan["below"]
+    assert again["first_seen"] > finding["first_seen"] > finding["well"]
+    assert again["well"] >= finding["well"]
     host.repaired()
 
 
@@ -442,13 +445,34 @@ def test_repairs_keep_to_the_cap_and_a_plan_that_was_reviewed_without_them_is_st
     host.shell("ip link set b-iso down")
     ran = asking.run("apply", "--max-impact", "none")
     assert (ran.code, "below libvirt: 1 held back" in ran.out) == (3, True)
-    changed = written(tmp_path / "changed.yaml", {**NETWORKS, "wire": {**NETWORKS["wire"], "title": "new"}})
+    changed = written(tmp_path / "changed.yaml", {**NETWORKS, "wire": {**NETWORKS["wire"], "autostart": False}})
     reviewed = Host(host.lab, changed, host.commands)
     assert reviewed.run("plan", "--out", str(tmp_path / "plan.json")).code == 0
-    written(Path(changed), {**NETWORKS, "wire": {**NETWORKS["wire"], "title": "new"}}, repair=True)
+    written(Path(changed), {**NETWORKS, "wire": {**NETWORKS["wire"], "autostart": False}}, repair=True)
     stale = host.ask("apply", str(tmp_path / "plan.json"))
     assert (stale.code, "the file has changed" in stale.err) == (3, True)
-    host.repaired()
+    assert asking.run("apply", "--expect", "0" * 20).code == 0, "what is mended is no plan that was reviewed"
+    assert host.found() == {}
+
+
+def test_repairs_leave_a_change_that_waits_for_its_confirmation_to_that(
+    host: Host, asking: Host, tmp_path: Path
+) -> None:
+    changed = {**NETWORKS, "wire": {**NETWORKS["wire"], "autostart": False}}
+    waiting = Host(host.lab, written(tmp_path / "waiting.yaml", changed, repair=True), host.commands)
+    assert waiting.run("apply", "--confirm", "300").code == 0
+    host.shell("ip link set b-iso down")
+    assert waiting.run("apply").code == 0
+    assert host.ask("history", "-o", "json").json["entries"][1]["status"] == "unconfirmed"
+    assert host.ask("confirm").code == 0
+    host.shell("ip link set b-iso down")
+    assert asking.run("apply").code == 0, "with autostart on again, along with the repair"
+    newest = host.ask("history", "-o", "json").json["entries"][0]
+    assert newest["networks"] == ["iso", "wire"]
+    back = host.ask("rollback")
+    assert (back.code, f"what entry {newest['entry']} has mended below libvirt stays" in back.err) == (0, True)
+    assert host.run("apply", "--again").code == 0
+    assert host.found() == {}
 
 
 def test_what_a_file_accepts_is_told_only_to_those_who_ask(host: Host, tmp_path: Path) -> None:
