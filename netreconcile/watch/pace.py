@@ -8,7 +8,7 @@ SETTLE = 0.5
 """Seconds of quiet that a look waits for, so that what happens together is seen together."""
 PATIENCE = 3.0
 """Seconds after which a look waits for quiet no longer."""
-REST = 5.0
+REST = 4.0
 """After a look comes a rest so many times as long as the processor was busy with it, whatever happens meanwhile."""
 
 RETRY = 10.0

@@ -27,7 +27,6 @@ GLANCE = 2.0
 """Seconds between two glances at files and processes, of which nobody tells."""
 BREATH = 0.05
 """Seconds in which all that comes is taken together, so that a storm of it doesn't keep the processor busy."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FILES, KEPT, SERVERS = "files of the topology", "what libvirt keeps", "DNS servers"
 _LIBVIRT = b"\0"
 """What stands in the place of a signal's number where libvirt has told something."""
@@ -112,5 +111,7 @@ def _write(outbox: int) -> None:
 def _pass_signals_on(outbox: int, opened: ExitStack) -> None:
     """The numbers of signals are written there, and nothing else happens, unless somebody else handles them."""
     opened.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(outbox, warn_on_full_buffer=False))
-    for number in SIGNALS:
+    # A terminal that is closed ends what was started there, as usual.
+    asking = (signal.SIGTERM, signal.SIGINT) if os.isatty(0) else (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for number in asking:
         opened.callback(signal.signal, number, signal.signal(number, lambda *_: None))

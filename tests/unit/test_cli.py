@@ -83,6 +83,7 @@ def test_help_says_how_to_start_and_version_is_the_packages(capsys: pytest.Captu
         *(("apply", "--lock-timeout", "inf", "t.yaml"), ("apply", "--on-error", "panic", "t.yaml")),
         *(("rollback", "last"), ("rollback", "-1"), ("show", "1.5"), ("show", "٣"), ("rollback", "9" * 10)),
         *(("drift", "--max-time", "soon", "t.yaml"), ("drift", "--log-format", "xml", "t.yaml")),
+        *(("watch",), ("watch", "--interval", "soon", "t.yaml"), ("watch", "-o", "json", "t.yaml")),
         *(("confirm", "-o", "json"), ("verify",), ("verify", "--fast", "t.yaml"), ("verify", "-o", "xml", "t.yaml")),
     ],
 )

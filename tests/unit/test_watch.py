@@ -67,7 +67,7 @@ def test_a_look_that_cost_much_is_not_followed_by_a_rest_longer_than_the_interva
 
 
 def test_what_happens_during_a_look_is_looked_at_afterwards() -> None:
-    assert Wait(100.0).woken(100.5).rested(102.0, 0.1).due(MINUTE) == 102.5
+    assert Wait(100.0).woken(100.5).rested(102.0, 0.1).due(MINUTE) == 102.0 + REST * 0.1
     assert Wait(100.0).rested(102.0, 2.0).due(MINUTE) == 162.0
 
 
