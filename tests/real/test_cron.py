@@ -21,7 +21,7 @@ from netreconcile.memory import LOCK as DRIFT_LOCK
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = pytest.mark.lab
 ROOT = Path(__file__).parents[2]
 NETWORKS: dict[str, Any] = {
     "t": {"mode": "open", "bridge": "virbr-t", "ips": [{"address": "10.1.0.1/24"}]},

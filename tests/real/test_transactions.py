@@ -18,7 +18,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from tests.conftest import LabHost, Meanwhile
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = pytest.mark.lab
 
 Said = dict[str, Any]
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.real.damage import Damage
     from tests.real.stage import Said
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = pytest.mark.lab
 
 UNSEEN = {
     "pinned: out4",
@@ -85,6 +85,7 @@ def applied(host: Stage, networks: dict[str, Said]) -> str:
     return file
 
 
+@pytest.mark.worlds
 def test_every_kind_keeps_its_promises_and_nothing_is_left_of_the_guests(there: Stage) -> None:
     file = applied(there, NETWORKS)
     before = there.everything()
@@ -99,6 +100,7 @@ def test_every_kind_keeps_its_promises_and_nothing_is_left_of_the_guests(there: 
     assert eventually(lambda: there.everything() == before), there.everything()
 
 
+@pytest.mark.worlds
 @pytest.mark.parametrize(("names", "damages"), ROUNDS.values(), ids=ROUNDS.keys())
 def test_damage_is_told_exactly_and_no_more_once_it_is_mended(
     there: Stage, names: tuple[str, ...], damages: tuple[Damage, ...]

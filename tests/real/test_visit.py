@@ -21,7 +21,7 @@ from tests.waiting import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = pytest.mark.lab
 
 VISIT = """
 import pickle, sys, threading
@@ -176,6 +176,7 @@ def test_visits_of_one_network_take_turns(there: Stage) -> None:
     assert one.out4 == other.out4 == SILENT
 
 
+@pytest.mark.worlds
 def test_guests_see_a_foreign_dhcp_server_and_take_no_address_that_somebody_has(there: Stage) -> None:
     there.shell(STRANGER.format("stranger", "v-nat") + SERVER)
     there.shell(STRANGER.format("settled", "v-small"))
@@ -211,6 +212,7 @@ def test_who_may_not_plug_guests_in_is_told_what_is_missing(there: Stage) -> Non
     assert b"ProbeFailed: probe guests need root: a network namespace can't be made: Operation not permitted" in err
 
 
+@pytest.mark.worlds
 def test_what_arrives_changes_when_what_stops_it_is_taken_away(there: Stage) -> None:
     names = ("nat", "nat66", "routed", "isolated", "wire")
     whole = visited(there, *names)
