@@ -256,7 +256,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def libvirt_root(request: pytest.FixtureRequest) -> str:
     """Return the folder with the libvirt that labs run; empty for this machine's own."""
-    return str(getattr(request, "param", None) or "")
+    root: Path | None = getattr(request, "param", None)
+    if root and not root.is_dir():
+        pytest.fail(f"there is no {root}: scripts/unpack-libvirt makes it")
+    return str(root or "")
 
 
 @pytest.fixture(scope="session")
