@@ -174,17 +174,18 @@ def test_nothing_that_it_does_itself_makes_it_look(host: Watched) -> None:
 def test_apply_starts_what_stopped_and_leaves_a_restart_and_says_so_once(host: Watched) -> None:
     with host.watch("--apply"):
         assert host.told("matches")
-        host.network("wire").destroy()
+        stopped = host.network("wire"), host.network("open")
+        stopped[0].destroy()
         assert host.told("matches again")
-        assert host.network("wire").isActive()
+        assert stopped[0].isActive()
         host.write({**NETWORKS, "wire": {**NETWORKS["wire"], "mtu": 1400}})
         assert host.told(HELD_BACK)
         host.shell(f"kill -HUP $(cat {host.folder}/pid)")
         assert host.hears("RELOADING=1")
         assert host.hears("STATUS=differs: wire: file changed: mtu: 1400")
         assert host.out.read_text().count(HELD_BACK) == 1
-        host.network("open").destroy()
-        assert eventually(lambda: host.network("open").isActive())
+        stopped[1].destroy()
+        assert eventually(stopped[1].isActive)
     assert host.run("apply") == 0
 
 
