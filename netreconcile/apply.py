@@ -1,18 +1,13 @@
-"""Carries out steps, each only on a network that is as it was left, and each written down before and after.
+"""Carries out steps, one by one: each only on a network that is as it was left, and each written down before and after.
 
 Whoever else changes a network meanwhile is noticed before the next step on it; libvirt itself has no such check.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import partial
-from itertools import groupby
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -32,8 +27,6 @@ _IN_THE_WAY = ("File exists", "already in use by interface", _IN_USE)
 _PAUSES = (0.1, 0.3, 1.0)
 """Seconds between the tries to start a network whose address a dnsmasq still has that libvirt has just told to end:
 when a network stops, it doesn't wait for that (networkShutdownNetworkVirtual in bridge_driver.c)."""
-AT_ONCE = 3
-"""So many networks are started at the same time: a start is mostly libvirt waiting for the programs that it runs."""
 _TRIES = 2
 """So often something is read again that could not be: in the middle of a change no other answer is of use."""
 
@@ -104,8 +97,6 @@ class Report:
         return sum(guest.running and guest.plugged for guest in cut)
 
 
-Attempt = Callable[[], Result]
-"""Does a step, or waits until it is done. Raises ConnectionLost."""
 Watcher = Callable[[Step, Result | None, bool], None]
 """Called before each step with None, and after it with its result; and whether that is to take something back."""
 
@@ -141,41 +132,50 @@ class Worker:
     def perform(self, steps: Iterable[Step], record: Record, *, keep_going: bool) -> tuple[Result, ...]:
         """Do the steps in their order; after a failed one nothing more, or with `keep_going` not to its network.
 
-        Starts that follow each other are under way at the same time: none of them waits for another one, only for
-        steps that let go of something (`order.Claims`). That one guest can't be plugged back in keeps nothing else
-        from being done.
+        That one guest can't be plugged back in keeps nothing else from being done.
         """
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            course = _Course(self, record, threads)
-            for starts, some in groupby(steps, lambda step: isinstance(step.action, Start)):
-                for step in some:
-                    if self.interrupted() or (course.failed and not keep_going) or step.network in course.failed:
-                        course.skip(step)
-                    else:
-                        course.begin(step)
-                        course.finish(AT_ONCE - 1 if starts else 0)
-                course.finish(0)
-        return tuple(course.results)
+        results: list[Result] = []
+        failed: set[str] = set()
+        halted = False
+        down: dict[str, float] = {}
+        for step in steps:
+            halted = halted or bool(self.interrupted()) or (bool(failed) and not keep_going)
+            if halted or step.network in failed:
+                results.append(Result(step, Outcome.SKIPPED))
+                continue
+            self.watch(step, None, self.undo)
+            if isinstance(step.action, Stop):
+                down[step.network] = monotonic()
+            result = self._one(step, record)
+            if result.failed and not isinstance(step.action, Replug):
+                failed.add(step.network)
+            elif isinstance(step.action, Replug) and step.network in down and result == Result(step, Outcome.DONE):
+                result = replace(result, cut=monotonic() - down[step.network])
+            self.watch(step, result, self.undo)
+            results.append(result)
+        return tuple(results)
 
-    def refusal(self, step: Step, record: Record) -> str:
-        """Return why the step must not be begun; nothing where it is on record now, and its network is as it was left.
+    def _one(self, step: Step, record: Record) -> Result:
+        """Do one step on a network that is as it was left, and note the state in which that leaves it.
 
         Plugging a guest in changes nothing of its network, and guests wait for it: nothing is read around that.
         """
         plug = isinstance(step.action, Replug)
         try:
             if not plug and self._read != step.network and self._state(step.network) != self.known.get(step.network):
-                return "somebody else has changed this network meanwhile"
+                return Result(step, Outcome.FAILED, "somebody else has changed this network meanwhile")
             record.begin(step)
+            self.touched.add(step.network)
         except (LibvirtFailed, JournalFailed) as error:
-            return str(error)
-        self.touched.add(step.network)
-        return ""
-
-    def finished(self, step: Step, attempt: Attempt, others: Iterable[Attempt], record: Record) -> Result:
-        """Return what became of the step, when that is on record with the state in which it left its network."""
-        result = self._outcome(step, attempt, others)
-        if not isinstance(step.action, Replug):
+            return Result(step, Outcome.FAILED, str(error))
+        result = self._tried(step)
+        if plug and result.failed:
+            result = self._tried(step)  # a guest that is busy (a snapshot, say) may be free now
+        for pause in _PAUSES if isinstance(step.action, Start) else ():
+            if result.failed and _IN_USE in result.message:
+                sleep(pause)
+                result = self._tried(step)
+        if not plug:
             self.known[step.network] = self._state(step.network)
         try:
             record.done(result, self.known[step.network])
@@ -183,37 +183,15 @@ class Worker:
             return Result(step, Outcome.FAILED, f"{result.outcome}, but {error}")
         return result
 
-    def _outcome(self, step: Step, attempt: Attempt, others: Iterable[Attempt]) -> Result:
-        try:
-            return attempt()
-        except ConnectionLost:
-            for other in others:  # nothing is under way on a connection that is closed
-                with suppress(ConnectionLost):
-                    other()
-        # Whether libvirt has done it can be seen: what is as before is done once more.
-        try:
-            if self._state(step.network) != self.known[step.network]:
-                return Result(step, Outcome.DONE, "the connection was lost meanwhile; it is done")
-            return self.attempt(step)
-        except LibvirtFailed as error:
-            return Result(step, Outcome.FAILED, error.message)
-
-    def attempt(self, step: Step) -> Result:
-        """Return what became of the step, tried again where that may help. Raises ConnectionLost."""
-        result = self._tried(step)
-        if isinstance(step.action, Replug) and result.failed:
-            result = self._tried(step)  # a guest that is busy (a snapshot, say) may be free now
-        for pause in _PAUSES if isinstance(step.action, Start) else ():
-            if result.failed and _IN_USE in result.message:
-                sleep(pause)
-                result = self._tried(step)
-        return result
-
     def _tried(self, step: Step) -> Result:
         try:
-            return Result(step, Outcome.DONE, self.connection.perform(step))
-        except ConnectionLost:
-            raise
+            try:
+                return Result(step, Outcome.DONE, self.connection.perform(step))
+            except ConnectionLost:
+                # Whether libvirt has done it can be seen: what is as before is done once more.
+                if self._state(step.network) != self.known[step.network]:
+                    return Result(step, Outcome.DONE, "the connection was lost meanwhile; it is done")
+                return Result(step, Outcome.DONE, self.connection.perform(step))
         except LibvirtFailed as error:
             return Result(step, Outcome.FAILED, f"{error.message}{_leftovers(step, error)}")
 
@@ -221,56 +199,6 @@ class Worker:
         """Return the network's state now. Raises LibvirtFailed, Unreachable."""
         self._read = name
         return state_of(patiently(self.connection, lambda: self.connection.read_network(name)))
-
-
-@dataclass
-class _Course:
-    """The steps that are under way, and what became of those before them, in the order in which they were begun.
-
-    `failed` are the networks with which that is the end of it, `down` says since when a network is down.
-    """
-
-    worker: Worker
-    record: Record
-    threads: ThreadPoolExecutor
-    results: list[Result] = field(default_factory=list[Result])
-    failed: set[str] = field(default_factory=set[str])
-    down: dict[str, float] = field(default_factory=dict[str, float])
-    under_way: deque[tuple[Step, Attempt]] = field(default_factory=deque[tuple[Step, Attempt]])
-
-    def begin(self, step: Step) -> None:
-        """The step is under way, or it has failed. A start is done in a thread, everything else when it is finished."""
-        self.worker.watch(step, None, self.worker.undo)
-        if isinstance(step.action, Stop):
-            self.down[step.network] = monotonic()
-        if refusal := self.worker.refusal(step, self.record):
-            self.finish(0)
-            self._end(Result(step, Outcome.FAILED, refusal))
-            return
-        attempt = partial(self.worker.attempt, step)
-        starts = isinstance(step.action, Start)
-        self.under_way.append((step, self.threads.submit(attempt).result if starts else attempt))
-
-    def finish(self, most: int) -> None:
-        """At most so many steps are still under way."""
-        while len(self.under_way) > most:
-            step, attempt = self.under_way.popleft()
-            others = (other for _, other in self.under_way)
-            self._end(self.worker.finished(step, attempt, others, self.record))
-
-    def skip(self, step: Step) -> None:
-        """The step isn't done."""
-        self.finish(0)
-        self.results.append(Result(step, Outcome.SKIPPED))
-
-    def _end(self, result: Result) -> None:
-        step = result.step
-        if result.failed and not isinstance(step.action, Replug):
-            self.failed.add(step.network)
-        elif isinstance(step.action, Replug) and step.network in self.down and result == Result(step, Outcome.DONE):
-            result = replace(result, cut=monotonic() - self.down[step.network])
-        self.worker.watch(step, result, self.worker.undo)
-        self.results.append(result)
 
 
 def _leftovers(step: Step, error: LibvirtFailed) -> str:

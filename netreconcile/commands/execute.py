@@ -188,9 +188,9 @@ def progress(total: int) -> Watcher:
             number += 1
             line = Line(f"[back] {step}" if undo else f"[{number}/{total}] {step}")
         elif result.outcome is Outcome.FAILED:
-            line = Line(f"        {step}: failed: {result.message}", "bold red")
+            line = Line(f"        failed: {result.message}", "bold red")
         elif result.message:
-            line = Line(f"        {step}: {result.message}", "yellow")
+            line = Line(f"        {result.message}", "yellow")
         else:
             return
         with suppress(OSError):  # the terminal may be gone; that must not tear the change

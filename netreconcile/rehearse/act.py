@@ -101,25 +101,21 @@ class Copy:
 
 @dataclass
 class _Clock:
-    """How long each step took, in the order in which they were taken; of steps at the same time, how much longer."""
+    """How long each step took, in the order in which they were taken."""
 
     tell: Callable[[str], None]
     total: int
-    begun: int = 0
-    since: float = 0.0
+    began: float = 0.0
     seconds: list[float] = field(default_factory=list[float])
 
     def watch(self, step: Step, result: Result | None, undo: bool) -> None:  # noqa: FBT001 -- a watcher's
         """Take note of a step before and after it."""
-        now = time.monotonic()
-        if result:
-            self.seconds.append(now - self.since)
-            self.since = now
-            return
-        if self.begun == len(self.seconds):  # nothing else is under way
-            self.since = now
-        self.begun += 1
-        self.tell(f"[back] {step}" if undo else f"[{self.begun}/{self.total}] {step}")
+        if result is None:
+            label = "back" if undo else f"{len(self.seconds) + 1}/{self.total}"
+            self.tell(f"[{label}] {step}")
+            self.began = time.monotonic()
+        else:
+            self.seconds.append(time.monotonic() - self.began)
 
     def timed(self, results: tuple[Result, ...]) -> tuple[Taken, ...]:
         """Return the next results, each with its time; to be asked once, in the order of the steps."""

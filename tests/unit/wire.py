@@ -6,7 +6,6 @@ import contextlib
 import io
 import itertools
 import tempfile
-import threading
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -75,7 +74,6 @@ class Wire:
     tried: int = 0
     alive: bool = True
     uri: str = "test:///memory"
-    _one: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def connection(self) -> Connection:
@@ -107,10 +105,8 @@ class Wire:
 
     def perform(self, step: Step) -> str:
         """Do the step."""
-        with self._one:
-            number = self.tried
-            self.tried += 1
-        self.hook(number)
+        self.hook(self.tried)
+        self.tried += 1
         return self._call(str(step), lambda: self._perform(step))
 
     def reopen(self) -> None:
@@ -129,17 +125,16 @@ class Wire:
         return ""
 
     def _call(self, words: str, function: Callable[[], T]) -> T:
-        with self._one:
-            if not self.alive:
-                raise ConnectionLost(words, "there is no connection", 38)
-            fault = self.faults.get(self.calls)
-            self.calls += 1
-            if fault and fault in _BEFORE:
-                self._fail(words, fault)
-            result = function()
-            if fault:
-                self._fail(words, fault)
-            return result
+        if not self.alive:
+            raise ConnectionLost(words, "there is no connection", 38)
+        fault = self.faults.get(self.calls)
+        self.calls += 1
+        if fault and fault in _BEFORE:
+            self._fail(words, fault)
+        result = function()
+        if fault:
+            self._fail(words, fault)
+        return result
 
     def _fail(self, words: str, fault: Fault) -> None:
         if fault in DEADLY:
