@@ -41,8 +41,12 @@ nft -f /run/rules
 
 
 def has_own_table(lab: Lab) -> bool:
-    """Return whether libvirt uses nftables here, and so has no say in what iptables' own chains do."""
-    return lab.run("nft", "list", "table", "ip", "libvirt_network", capture_output=True).returncode == 0
+    """Return whether libvirt uses nftables here, and so has no say in what iptables' own chains do.
+
+    The table itself is there from the start of the first network on.
+    """
+    command = "nft list table ip libvirt_network || grep -q '^firewall_backend.*nftables' /etc/libvirt/network.conf"
+    return lab.run("sh", "-c", command, capture_output=True).returncode == 0
 
 
 def ipv4_rules(lab: Lab) -> list[str]:

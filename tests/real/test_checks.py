@@ -17,6 +17,9 @@ from tests.real.rules import has_own_table
 from tests.unit.test_checks import FINE, MISTAKES, REFUSED_AT_DEFINE, REFUSED_AT_START, TOGETHER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netreconcile.lab import Lab
     from tests.conftest import LabHost
     from tests.unit.test_checks import Fragment
 
@@ -100,6 +103,13 @@ SETTINGS: tuple[Fragment, ...] = (
     {"portgroups": [{"name": "a", "default": True, "virtualport": {"type": "openvswitch"}}], "vlan": {"tags": [42]}},
     {"portgroups": [{"name": "a", "virtualport": {"profileid": "b"}, "vlan": {"tags": [42]}}]},
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loopback(lab: Lab) -> Iterator[None]:
+    """A start that fails over a bridge named `lo` makes libvirt 11.3 switch that off."""
+    yield
+    lab.run("ip", "link", "set", "lo", "up", check=True)
 
 
 def topology(networks: dict[str, Fragment], state: str = "active") -> Topology:
