@@ -11,6 +11,7 @@ from netreconcile.client import Client
 from netreconcile.definitions import definition, definitions
 from netreconcile.errors import LibvirtFailed
 from netreconcile.guests import replug, with_guests
+from netreconcile.kernel.here import links_beside
 from netreconcile.observed import Host, Observed, observed
 from netreconcile.unmodelled import unmodelled
 
@@ -36,7 +37,7 @@ class Connection:
         number = self._client.call("read libvirt's version", self._client.connection.getLibVersion)
         version = (number // 1_000_000, number // 1_000 % 1_000, number % 1_000)
         networks = {each.name: observed(**each._asdict()) for each in definitions(self._client)}
-        return Host(self.uri, version, networks)
+        return Host(self.uri, version, networks, links=links_beside(self.uri))
 
     def read_network(self, name: str) -> Observed | None:
         """Return one network as it is now, without its guests and leases; None where it isn't there."""

@@ -161,7 +161,8 @@ class Host:
     """A libvirt host: its networks by name, and the release of its libvirt.
 
     `waiting` are the running guests of networks that aren't there: somebody removed the network under them. `lost` are
-    networks that a change has taken away and not brought back, as they were before.
+    networks that a change has taken away and not brought back, as they were before. `links` are its network devices by
+    name, those that libvirt made among them; none where they can't be seen.
     """
 
     uri: str
@@ -169,6 +170,7 @@ class Host:
     networks: Mapping[str, Observed] = field(default_factory=dict)
     waiting: Mapping[str, tuple[Guest, ...]] = field(default_factory=dict)
     lost: Mapping[str, Observed] = field(default_factory=dict)
+    links: frozenset[str] = frozenset()
 
 
 def observed(  # noqa: PLR0913 -- one argument a fact

@@ -19,7 +19,7 @@ from netreconcile.fill import filled
 
 if TYPE_CHECKING:
     from netreconcile.model import Network
-    from netreconcile.observed import Guest, Observed
+    from netreconcile.observed import Guest, Host, Observed
 
 Resource: TypeAlias = tuple[str, str]
 """A kind and a name: `("bridge", "virbr0")`, `("subnet", "10.0.0.0/24")`, `("address", …)`, `("uuid", …)`."""
@@ -30,6 +30,12 @@ Sequences: TypeAlias = Mapping[str, tuple[Step, ...]]
 _RANK: dict[type[Action], int] = {Define: 0, Replug: 1, Update: 2, SetAutostart: 2, Undefine: 2, Start: 3, Stop: 4}
 """Among steps that may come next: first what libvirt can refuse without harm, and no second network is taken down
 before the first is up again."""
+_IN_THE_WAY = (
+    "the host has a device {0} that is no network's: libvirt can't start this one, and from 11 on deletes such a bridge"
+    " in trying; choose another bridge.name, or, where libvirt was killed while it started this network, first run"
+    " `ip link delete {0}`"
+)
+"""Seen with 11.3 and 12.8: what a failed start cleans up needn't be its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +49,29 @@ class Runs:
 class Claims:
     """Who holds what on the host before the plan, and which step claims or releases it."""
 
-    def __init__(
-        self,
-        desired: Mapping[str, Network],
-        host: Mapping[str, Observed],
-        runs: Mapping[str, Runs] | None = None,
-    ) -> None:
+    def __init__(self, desired: Mapping[str, Network], host: Host, runs: Mapping[str, Runs] | None = None) -> None:
         """Take the networks that are wanted, active or inactive, and all that the host has.
 
         `runs` has those that are to run something else than their config.
         """
-        self._host = host
+        self._host = host.networks
+        running = [there.running for there in host.networks.values() if there.running]
+        self._made = {network.bridge.name for network in running if network.own_bridge}
+        self._links = host.links
         self._runs = runs or {}
-        self._held = {name: frozenset(_held(there)) for name, there in host.items()}
+        self._held = {name: frozenset(_held(there)) for name, there in self._host.items()}
         self._holders: dict[Resource, list[tuple[str, Held]]] = {}
         for name, things in self._held.items():
             for held in things:
                 self._holders.setdefault(held[1], []).append((name, held))
-        self._wanted = {name: _completed(network, host.get(name)) for name, network in desired.items()}
+        self._wanted = {name: _completed(network, self._host.get(name)) for name, network in desired.items()}
 
     def wanted(self, name: str) -> Network:
         """Return a network of the topology, with libvirt's own choices where the host has it."""
         return self._wanted[name]
 
     def blocked(self, sequences: Sequences) -> dict[str, str]:
-        """Return the networks that claim what another one holds and keeps, each with the reason."""
+        """Return the networks that claim what another one or the host itself holds and keeps, each with the reason."""
         claimed = {name: {claim for step in steps for claim in self.claimed(step)} for name, steps in sequences.items()}
         released = {name: {item for step in steps for item in self.released(step)} for name, steps in sequences.items()}
         reasons: dict[str, str] = {}
@@ -78,7 +82,14 @@ class Claims:
                     if other != name and kept:
                         kind, what = resource
                         reasons[name] = f"{kind} {what} is in use by network {other!r}, which keeps it"
+                if self._is_the_hosts(resource):
+                    reasons[name] = _IN_THE_WAY.format(resource[1])
         return reasons
+
+    def _is_the_hosts(self, resource: Resource) -> bool:
+        """Return whether the host has a device of the bridge's name that libvirt hasn't made for a network."""
+        kind, what = resource
+        return kind == "bridge" and what in self._links - self._made
 
     def claimed(self, step: Step) -> frozenset[Resource]:
         """Return what nobody else may hold when the step is done."""

@@ -66,7 +66,7 @@ def plan(
     `take_over` networks with another topology's mark become this topology's. What is above `max_impact` is held back, a
     network that adds what needs permission and isn't `allowed` is refused, and the rest is planned.
     """
-    claims = Claims({**topology.networks, **_brought_back(topology, host)}, host.networks)
+    claims = Claims({**topology.networks, **_brought_back(topology, host)}, host)
     names = concerned(topology, host)
     parts = {name: network_plan(topology, name, host, claims, take_over=take_over, allowed=allowed) for name in names}
     if not topology.networks:
@@ -88,7 +88,7 @@ def _brought_back(topology: Topology, host: Host) -> dict[str, Network]:
 def removal(topology: Topology, host: Host) -> Plan:
     """Return the plan that removes exactly what carries the topology's mark; its policy counts."""
     parts = {name: remove(name, host.networks[name]) for name in _owned(topology, host)}
-    return arranged(topology.name, parts, Claims({}, host.networks), Limits(topology.policy))
+    return arranged(topology.name, parts, Claims({}, host), Limits(topology.policy))
 
 
 def concerned(topology: Topology, host: Host) -> tuple[str, ...]:

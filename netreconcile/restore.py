@@ -46,7 +46,7 @@ def restoration(
     parts = {name: _part(topology, name, was, host, kept.get(name, "")) for name, was in snapshot.items()}
     if guarded:
         parts = {name: _guarded(part, host.networks.get(name)) for name, part in parts.items()}
-    return arranged(topology, parts, Claims(wanted, host.networks, runs), Limits(Policy()))
+    return arranged(topology, parts, Claims(wanted, host, runs), Limits(Policy()))
 
 
 def in_doubt(host: Host, stopped: Mapping[str, tuple[Guest, ...]]) -> Host:

@@ -81,7 +81,8 @@ class State(BaseModel):
     def host(self) -> Host:
         """Return the host, with the guests and leases of all its networks."""
         networks = {name: record.network(name) for name, record in self.networks.items()}
-        return Host(self.connection, self.version, networks, dict(self.waiting))
+        links = frozenset(link.name for link in self.machine.links) if self.machine else frozenset[str]()
+        return Host(self.connection, self.version, networks, dict(self.waiting), links=links)
 
     def age(self, now: float) -> str:
         """Return how old the state is, in words; `now` is in seconds of Unix time."""

@@ -43,6 +43,11 @@ def hindrance(uri: str) -> str:
     return on_this_host(uri)
 
 
+def links_beside(uri: str) -> frozenset[str]:
+    """Return the names of the network devices of the host behind the URI; none where they can't be seen from here."""
+    return frozenset() if on_this_host(uri) else frozenset(name for _, name in socket.if_nameindex())
+
+
 def _by_name(uri: str) -> str:
     """Return why the URI itself says that it leads elsewhere; empty where it doesn't."""
     parts = urlsplit(uri or "qemu:///system")

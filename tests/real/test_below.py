@@ -388,6 +388,22 @@ def test_what_the_file_says_anew_is_left_to_apply(host: Host, tmp_path: Path) ->
     assert host.run("drift").code == 0
 
 
+def test_a_bridge_of_the_hosts_own_is_not_risked(host: Host, tmp_path: Path) -> None:
+    """A start that finds the name taken fails, and libvirt from 11 on deletes that bridge for it."""
+    host.shell("ip link add own type bridge; ip link set own up")
+    try:
+        file = tmp_path / "risky.yaml"
+        risky = {"mode": "nat", "bridge": "own", "ips": [{"address": "10.69.0.1/24"}]}
+        fine = {"mode": "very-isolated", "bridge": "b-fine"}
+        file.write_text(yaml.safe_dump({"version": 1, "name": "risky", "networks": {"risky": risky, "fine": fine}}))
+        ran = host.ask("apply", str(file))
+        assert (ran.code, "the host has a device own that is no network's" in ran.out) == (3, True), ran
+        assert {"own", "b-fine"} <= host.numbers().keys()
+        assert host.ask("destroy", str(file)).code == 0
+    finally:
+        host.shell("ip link del own")
+
+
 @pytest.fixture
 def asking(host: Host, tmp_path: Path) -> Host:
     """The same host for a file that asks `apply` for repairs."""

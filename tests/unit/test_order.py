@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from netreconcile.actions import Start, Stop, Undefine
@@ -37,6 +39,23 @@ def test_a_network_that_goes_makes_room_for_a_new_one() -> None:
     old = net(A, "br1", 1)
     found = plan(topology(new=net(B, "br1", 1)), host(there(old, old, name="old")))
     assert sentences(found) == ["old: stop", "old: undefine", "new: define", "new: autostart on", "new: start"]
+
+
+def test_a_device_of_the_hosts_own_keeps_its_name() -> None:
+    """A start that finds the name taken fails, and from libvirt 11 on takes that bridge away."""
+    old = net(A, "br1", 1)
+    there_is = replace(host(there(old, old, name="a")), links=frozenset(("lo", "br0", "br1")))
+    found = plan(topology(a=net(A, "br0", 1), new=net(B, "br2", 2)), there_is)
+    refusals = {part.name: part.refusal for part in found.networks if part.refusal}
+    assert refusals.keys() == {"a"}
+    assert "the host has a device br0 that is no network's" in refusals["a"]
+    assert not plan(topology(a=old), there_is).steps
+    restarted = plan(topology(a=net(A, "br1", 3)), there_is)
+    assert "a: start" in sentences(restarted)
+    shares = network(uuid=A, mac=None, mode="bridge", bridge="br0", ips=[])
+    assert not plan(topology(a=shares), there_is).refused
+    shared = replace(host(there(shares, shares, name="a")), links=there_is.links)
+    assert plan(topology(a=net(A, "br0", 1)), shared).refused
 
 
 def test_a_renamed_network_keeps_its_uuid() -> None:
