@@ -94,9 +94,9 @@ def _device(link: Link, running: Network, state: KernelState) -> Iterator[Verdic
     if SHORTEST_DELAY <= delay <= LONGEST_DELAY and link.delay is not None:
         hint = f"`ip link set {name} type bridge forward_delay {delay * 100}`"
         yield judged("bridge.delay", f"{delay} s", f"{link.delay:g} s", kept=link.delay == delay, hint=hint)
-    if link.vlan_filtering is not None:
-        # Only to hold the table of MAC addresses itself libvirt has it filter (networkStartHandleMACTableManagerMode).
-        filters = running.bridge.mac_table_manager == "libvirt"
+    # Only to hold the table of MAC addresses itself libvirt has it filter (networkStartHandleMACTableManagerMode).
+    filters = running.bridge.mac_table_manager == "libvirt"
+    if link.vlan_filtering or (filters and link.vlan_filtering is not None):
         hint = f"`ip link set {name} type bridge vlan_filtering {int(filters)}`"
         seen = _on(link.vlan_filtering)
         yield judged("bridge.vlan-filtering", _on(filters), seen, kept=link.vlan_filtering is filters, hint=hint)
