@@ -354,7 +354,7 @@ def test_a_bridge_made_again_by_hand_gets_rules_where_they_went_with_the_old_one
     )
     # nftables' rules name bridges by number (network_nftables.c), those of iptables by name.
     assert host.found() == ({"iso firewall IPv4": "live"} if has_own_table(host.lab) else {})
-    assert host.repaired()["report"]["steps"] == []
+    assert host.repaired()["steps"] == []
     assert host.numbers()["b-iso"] > numbers["b-iso"]
 
 

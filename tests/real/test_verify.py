@@ -42,9 +42,11 @@ REMARKS = {
 UNSEEN_IN_SAMPLES = {
     "macvtap": {"one-card-each: dhcp4", "switch-decides: guests4", "switch-decides: guests6"},
     "nat": {"shop: out4"},
+    "portgroups": {"switch: vlan storage 42", "switch: vlan trunk 42", "switch: vlan trunk 47"},
     "routed": {"servers: out4", "servers: into4"},
 }
-"""The same of samples: besides, a device that is handed out whole isn't taken, and LANs have switches of their own."""
+"""The same of samples: besides, a device that is handed out whole isn't taken, LANs have switches of their own, and a
+bridge that doesn't filter VLANs has none."""
 CUTS = (
     *((moment, signal.SIGKILL) for moment in (0.5, 1.0, 1.6, 3.0)),
     *((moment, signal.SIGINT) for moment in (0.8, 2.2)),
