@@ -212,7 +212,6 @@ def test_who_may_not_plug_guests_in_is_told_what_is_missing(there: Stage) -> Non
     assert b"ProbeFailed: probe guests need root: a network namespace can't be made: Operation not permitted" in err
 
 
-@pytest.mark.worlds
 def test_what_arrives_changes_when_what_stops_it_is_taken_away(there: Stage) -> None:
     names = ("nat", "nat66", "routed", "isolated", "wire")
     whole = visited(there, *names)
