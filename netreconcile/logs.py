@@ -127,4 +127,5 @@ def calls(verbose: int) -> None:
                 stream.write(f"{record.levelname} {text}\n")
 
     levels = {each: getattr(logging, each.name) for each in Level}
-    logging.basicConfig(level=logging.DEBUG if verbose > 1 else logging.INFO, handlers=[ToStandardError()])
+    level = logging.DEBUG if verbose > 1 else logging.INFO
+    logging.basicConfig(level=level, format="%(message)s", handlers=[ToStandardError()])

@@ -113,7 +113,7 @@ class Watched:
 
     def looks(self) -> list[str]:
         """Return why it has looked, each time."""
-        return re.findall(r":look: (.*)$", self.err.read_text(), re.MULTILINE)
+        return re.findall(r"^INFO look: (.*)$", self.err.read_text(), re.MULTILINE)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -86,6 +87,12 @@ def test_what_is_printed_in_pieces_is_one_record_and_what_has_no_end_is_not_lost
         "Go on? ",
         "rest",
     ]
+
+
+def test_calls_are_told_in_their_own_words() -> None:
+    code = "import logging; from netreconcile.logs import calls; calls(1); logging.getLogger('one').info('a: define')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr == "INFO a: define\n"
 
 
 def test_data_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
