@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from netreconcile.binding import Version
 
+NFTABLES: Final[Version] = (10, 4, 0)
+"""nft can do instead of iptables (`firewall_backend` in libvirt's network.conf)."""
 OPEN_WITHOUT_ADDRESS: Final[Version] = (10, 8, 0)
 """A network of mode `open` needs no address of the host."""
 VLANS_ON_BRIDGES: Final[Version] = (11, 0, 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from netreconcile.below.check import Surroundings
     from netreconcile.kernel.state import KernelState, Subnet
-    from netreconcile.model import Network
+    from netreconcile.model import Accepted, Network
 
 USUAL = ("virbr0",)
 SPARE_INSTANCES = 20
@@ -31,10 +31,18 @@ POOLS = {4: ("192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8"), 6: ("fd00:6e72::/
 
 
 def checkup(
-    state: KernelState, around: Surroundings, wanted: Mapping[str, Network], there: Mapping[str, Network]
+    state: KernelState,
+    around: Surroundings,
+    wanted: Mapping[str, Network],
+    there: Mapping[str, Network],
+    accept: Iterable[Accepted] = (),
 ) -> Iterator[Check]:
-    """Yield what was found of the host: `wanted` are networks of a file, if any, `there` those that libvirt has."""
-    yield from _subnets(state, wanted, there)
+    """Yield what was found of the host: `wanted` are networks of a file, if any, `there` those that libvirt has.
+
+    Subnets that collide as the file's policy accepts it are in nobody's way.
+    """
+    reasons = {(each.network, each.subject): each.reason for each in accept if each.finding == "subnet-collides"}
+    yield from _subnets(state, wanted, there, reasons)
     yield from _devices(state, wanted)
     yield from _routers(around, wanted)
     yield from forward(state, around, wanted)
@@ -44,33 +52,42 @@ def checkup(
     yield from _watches(around, wanted)
 
 
-def _subnets(state: KernelState, wanted: Mapping[str, Network], there: Mapping[str, Network]) -> Iterator[Check]:
-    """Yield what else on the host has part of a subnet of the file."""
+def _subnets(
+    state: KernelState,
+    wanted: Mapping[str, Network],
+    there: Mapping[str, Network],
+    accepted: Mapping[tuple[str, str], str],
+) -> Iterator[Check]:
+    """Yield what else on the host has part of a subnet of the file; what is `accepted` has a reason for it."""
     own = set(_bridges({**there, **wanted}))
     links = () if isinstance(state.links, Unread) else state.links
     routes = () if isinstance(state.routes, Unread) else state.routes
-    taken: list[tuple[Subnet, str]] = [
-        (address.interface.network, f"on {link.name}")
+    taken: list[tuple[Subnet, str, str]] = [
+        (address.interface.network, f"on {link.name}", f"on {link.name}")
         for link in links
         for address in link.addresses
         if link.name not in own and not address.link_local
     ]
     taken += [
-        (route.to, f"routed through {route.via or route.device}")
+        (route.to, f"routed through {route.via or route.device}", f"through {route.device or route.kind}")
         for route in routes
         if route.to.prefixlen and route.protocol != "kernel" and route.device not in own
     ]
     mine = [(name, found) for name, network in wanted.items() for found in map(interface, network.ips) if found]
-    used = [subnet for subnet, _ in taken] + [found.network for _, found in mine]
+    used = [subnet for subnet, *_ in taken] + [found.network for _, found in mine]
     collides = False
     for name, found in mine:
-        for subnet, where in taken:
-            if _overlap(subnet, found.network):
-                collides = True
-                free = _free(found, used)
-                remedy = f"give {name} a subnet that is free here, such as {free}" if free else "use another subnet"
-                seen = f"subnet {found.network} of {name} is also {where} ({subnet})"
-                yield Check("subnet-collides", Mark.FAIL, seen, remedy)
+        for subnet, where, subject in taken:
+            if not _overlap(subnet, found.network):
+                continue
+            collides = True
+            seen = f"subnet {found.network} of {name} is also {where} ({subnet})"
+            if reason := accepted.get((name, f"{subnet} {subject}")):
+                yield Check("subnet-collides", Mark.NOTE, f"{seen}; the file accepts that: {reason}")
+                continue
+            free = _free(found, used)
+            remedy = f"give {name} a subnet that is free here, such as {free}" if free else "use another subnet"
+            yield Check("subnet-collides", Mark.FAIL, seen, remedy)
     if mine and not collides:
         yield Check("subnet-collides", Mark.OK, f"the subnets of the file are free here: {len(mine)}")
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netreconcile import releases
 from netreconcile.below.check import Check, Mark, Surroundings
 from netreconcile.below.checkup import checkup
 from netreconcile.commands.output import show, show_json
@@ -24,16 +25,15 @@ from netreconcile.render import Line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from netreconcile.binding import Version
-    from netreconcile.model import Network
+    from netreconcile.model import Network, Topology
     from netreconcile.observed import Host
 
 ZONES = ("/usr/lib/firewalld/zones/libvirt.xml", "/etc/firewalld/zones/libvirt.xml")
 MANAGER = tuple(Path(root, "NetworkManager") for root in ("/usr/lib", "/run", "/etc"))
 """Where NetworkManager is configured (NetworkManager.conf(5)), and where it has its profiles."""
-_USES_NFT = (10, 4, 0)
 _NO = ("0", "false", "no", "off")
 SYSCTL = "/proc/sys/net/ipv6/conf"
 _ADDRCONF = 0x00040000
@@ -47,9 +47,8 @@ _STYLES = {Mark.OK: "green", Mark.NOTE: "yellow", Mark.FAIL: "bold red"}
 
 def run(options: argparse.Namespace) -> int:
     """Print what was looked at, and the exact fix for what is wrong; return 1 if something is in the way."""
-    wanted = load(options.topology).topology.networks if options.topology else {}
-    wanted = {name: network for name, network in wanted.items() if network.state != "absent"}
-    checks = tuple(_checks(options, wanted))
+    topology = load(options.topology).topology if options.topology else None
+    checks = tuple(_checks(options, topology))
     fine = not any(check.mark is Mark.FAIL for check in checks)
     if options.output == "json":
         show_json(
@@ -74,7 +73,7 @@ def _lines(check: Check) -> Iterator[Line]:
         yield Line(f"      -> {check.remedy}")
 
 
-def _checks(options: argparse.Namespace, wanted: Mapping[str, Network]) -> Iterator[Check]:
+def _checks(options: argparse.Namespace, topology: Topology | None) -> Iterator[Check]:
     there: dict[str, Network] = {}
     version = None
     try:
@@ -94,7 +93,9 @@ def _checks(options: argparse.Namespace, wanted: Mapping[str, Network]) -> Itera
     yield from fit_programs(version)
     state = read(list(there))
     links = [] if not isinstance(state.links, tuple) else [link.name for link in state.links]
-    yield from checkup(state, surroundings(links), wanted, there)
+    networks = topology.networks if topology else {}
+    wanted = {name: network for name, network in networks.items() if network.state != "absent"}
+    yield from checkup(state, surroundings(links), wanted, there, topology.policy.accept if topology else ())
 
 
 def _known(host: Host) -> dict[str, Network]:
@@ -106,7 +107,7 @@ def fit_programs(version: Version | None) -> Iterator[Check]:
 
     Since 10.4 nft does instead of iptables (firewall_backend in libvirt's network.conf).
     """
-    nft = programs.find("nft") if version is None or version >= _USES_NFT else None
+    nft = programs.find("nft") if version is None or version >= releases.NFTABLES else None
     for program in programs.NETWORK:
         path = programs.find(program.name) or (nft if program.package == "iptables" else None)
         if path:

@@ -12,6 +12,7 @@ from netreconcile.below.check import Check, Mark, Surroundings
 from netreconcile.below.checkup import checkup
 from netreconcile.kernel.ruleset import Chain, Ruleset
 from netreconcile.kernel.state import Address, Link, Route, Unread
+from netreconcile.model import Accepted
 from tests.unit.examples import network
 from tests.unit.test_beneath import STATE, UPLINK
 from tests.unit.test_kernel_rules import saved
@@ -55,6 +56,22 @@ def test_a_subnet_that_is_taken_is_told_with_a_free_one(state: KernelState, wher
     assert (check.mark, where in check.seen) == (Mark.FAIL, True)
     free = "172.16.0.1/24" if "lan0" in where else "192.168.2.1/24"
     assert check.remedy.endswith(f"such as {free}")
+
+
+def test_a_collision_that_the_file_accepts_is_in_nobodys_way() -> None:
+    twice = replace(STATE, links=(UPLINK, Link("lan0", addresses=(Address(ip_interface("192.168.0.9/16")),))))
+    other = network(ips=[{"address": "192.168.1.1/24"}])
+    reason = Accepted(network="net", finding="subnet-collides", subject="192.168.0.0/16 on lan0", reason="wanted")
+    found = [
+        each
+        for each in checkup(twice, AROUND, {"net": NAT, "other": other}, {}, [reason])
+        if each.remedy or each.mark is Mark.NOTE
+    ]
+    assert [(each.code, each.mark) for each in found] == [
+        ("subnet-collides", Mark.NOTE),
+        ("subnet-collides", Mark.FAIL),
+    ]
+    assert found[0].seen.endswith("; the file accepts that: wanted")
 
 
 def test_the_networks_own_bridge_does_not_collide_with_it() -> None:
