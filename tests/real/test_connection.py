@@ -46,7 +46,8 @@ exit 0
 """What libvirt runs when a network is about to start (`start`), and when it has done so (`started`)."""
 PACKAGE = Path(netreconcile.__file__).parents[1]
 HANGING = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 from netreconcile.errors import Unreachable
 from netreconcile.host import connect
 print("ready", flush=True)
