@@ -52,7 +52,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the whole command line; of this one, only the commands in it get their arguments."""
+    """Return the parser of every command line, or of one: where that begins with a command, it knows only this one."""
     top = _Parser(
         prog="netreconcile",
         description="Make the virtual networks of a libvirt host match a file.",
@@ -62,18 +62,17 @@ def parser(line: Sequence[str] | None = None) -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"netreconcile {__version__}")
     top.set_defaults(verbose=0, log_format="text")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser, prog=top.prog)
-    for command in COMMANDS:
-        asked = line is None or command.name in line
+    asked = [command for command in COMMANDS if line and command.name == line[0]]
+    for command in asked or COMMANDS:
         added = commands.add_parser(
             command.name,
-            add_help=asked,
             help=command.does,
             description=f"{command.does[0].upper()}{command.does[1:]}.",
             epilog=_EXIT_CODES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         added.set_defaults(module=f"netreconcile.commands.{command.name if command.name != 'import' else 'import_'}")
-        if asked:
+        if asked or line is None:
             command.configure(added)
     return top
 

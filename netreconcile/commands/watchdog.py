@@ -32,8 +32,8 @@ import os, sys
 if os.fork():
     os._exit(0)
 sys.path.insert(0, sys.argv.pop(1))
-from netreconcile.cli import main
-sys.exit(main())
+from netreconcile.__main__ import run
+sys.exit(run())
 """
 
 

@@ -18,7 +18,7 @@ from netreconcile.watch.supervisor import without
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from netreconcile.cli import main; sys.exit(main())"
+_BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from netreconcile.__main__ import run; sys.exit(run())"
 
 
 @dataclass(frozen=True, slots=True)
