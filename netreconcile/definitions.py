@@ -30,8 +30,18 @@ class Definition(NamedTuple):
     autostart: bool
 
 
-def definitions(client: Client) -> Iterator[Definition]:
-    """Yield all networks; one that goes away meanwhile is left out. Raises LibvirtFailed."""
+class Listed(NamedTuple):
+    """A network as libvirt lists it, without what its definitions say."""
+
+    network: libvirt.virNetwork
+    uuid: str
+    persistent: bool
+    active: bool
+    autostart: bool
+
+
+def listed(client: Client) -> Iterator[Listed]:
+    """Yield all networks that libvirt lists. Raises LibvirtFailed."""
     api = client.api
     networks = _list(client, 0)
     autostart = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)}
@@ -41,47 +51,44 @@ def definitions(client: Client) -> Iterator[Definition]:
     for item in networks:
         uuid = item.UUIDString()
         if uuid in persistent or uuid in active:
-            try:
-                yield _definition(client, item, uuid in persistent, uuid in active, uuid in autostart)
-            except LibvirtFailed as error:
-                _raise_unless_gone(client, error)
+            yield Listed(item, uuid, uuid in persistent, uuid in active, uuid in autostart)
+
+
+def definitions(client: Client) -> Iterator[Definition]:
+    """Yield all networks; one that goes away meanwhile is left out. Raises LibvirtFailed."""
+    return (found for each in listed(client) if (found := defined(client, each)))
 
 
 def definition(client: Client, name: str) -> Definition | None:
     """Return one network, None where it isn't there. Raises LibvirtFailed."""
-    words = f"read network {name}"
+    words, found = f"read network {name}", None
     try:
         network = client.lookup(words, name)
-        return _definition(
-            client,
-            network,
-            bool(client.call(words, network.isPersistent)),
-            bool(client.call(words, network.isActive)),
-            bool(client.call(words, network.autostart)),
-        )
+        facts = (client.call(words, each) for each in (network.isPersistent, network.isActive, network.autostart))
+        found = defined(client, Listed(network, network.UUIDString(), *map(bool, facts)))
     except LibvirtFailed as error:
         _raise_unless_gone(client, error)
+    if found is None:
         client.networks.pop(name, None)
+    return found
+
+
+def defined(client: Client, there: Listed) -> Definition | None:
+    """Return a network that was listed; None where it has gone meanwhile. Raises LibvirtFailed."""
+    name, network = there.network.name(), there.network
+    words, inactive = f"read network {name}", client.api.VIR_NETWORK_XML_INACTIVE
+    try:
+        config = client.call(words, lambda: network.XMLDesc(inactive)) if there.persistent else None
+        running = client.call(words, network.XMLDesc) if there.active else None
+    except LibvirtFailed as error:
+        _raise_unless_gone(client, error)
         return None
+    return Definition(name, there.uuid, config, running, there.autostart)
 
 
 def essence(xml: str | None) -> str | None:
     """Return a definition without what changes in it although nobody changes it."""
     return None if xml is None else _BETWEEN.sub("><", _COUNTS.sub("", xml))
-
-
-def _definition(
-    client: Client,
-    network: libvirt.virNetwork,
-    persistent: bool,  # noqa: FBT001 -- the three facts that libvirt tells by lists
-    active: bool,  # noqa: FBT001
-    autostart: bool,  # noqa: FBT001
-) -> Definition:
-    name = network.name()
-    words, inactive = f"read network {name}", client.api.VIR_NETWORK_XML_INACTIVE
-    config = client.call(words, lambda: network.XMLDesc(inactive)) if persistent else None
-    running = client.call(words, network.XMLDesc) if active else None
-    return Definition(name, network.UUIDString(), config, running, autostart)
 
 
 def _list(client: Client, flags: int) -> list[libvirt.virNetwork]:

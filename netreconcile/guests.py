@@ -27,14 +27,15 @@ _ASIDE = "<virtualport type='802.1Qbh'><parameters profileid='nowhere'/></virtua
 """Takes a tap off its bridge and puts it on none, as only macvtap has such ports (virNetDevTapReattachBridge)."""
 
 
-def with_guests(client: Client, host: Host, names: Collection[str] | None) -> Host:
-    """Return the host with the guests and leases of the networks that are named.
+def with_guests(client: Client, host: Host, names: Collection[str] | None, idle: Collection[str] = ()) -> Host:
+    """Return the host with the guests and leases of the networks that are named, and of `idle` ones with interfaces.
 
-    None stands for all, those that only guests name among them. Raises LibvirtFailed.
+    No names stand for all, those that only guests name among them. Raises LibvirtFailed.
     """
     plugs = [plug for domain in domains(client) for plug in domain]
     if names is None:
         names = dict.fromkeys([*host.networks, *(plug.network for plug in plugs if plug.network)])
+    names = [*names, *(name for name in idle if _has_interfaces(host.networks[name], plugs))]
     found = {name: _known(client, host.networks[name], plugs) for name in names if name in host.networks}
     waiting = {
         name: tuple(sorted(replace(plug.guest, plugged=False) for plug in plugs if plug.network == name))
@@ -87,9 +88,7 @@ def replug(client: Client, words: str, network: libvirt.virNetwork, guest: Replu
 def _known(client: Client, there: Observed, plugs: list[Interface]) -> Observed:
     """Return the network with those who hang on it: the holders of its ports, and its share of the interfaces."""
     ports = _ports(client, there) if there.active else {}
-    network = there.running or there.config
-    own = network is not None and network.own_bridge
-    bridge = network.bridge.name if network and own else None
+    own, bridge = _own_bridge(there)
     # A restart cuts nobody off whose tap isn't on a bridge that libvirt makes: only the port is gone.
     by_name = [
         replace(plug.guest, plugged=plug.guest.running and (not own or plug.port in ports))
@@ -106,6 +105,18 @@ def _known(client: Client, there: Observed, plugs: list[Interface]) -> Observed:
     guests = {(guest.domain, guest.mac): guest for guest in (*ports.values(), *by_name, *by_bridge)}
     known = (replace(guest, address=lent.get(guest.mac, "")) for guest in guests.values())
     return replace(there, guests=tuple(sorted(known)), leases=leases)
+
+
+def _has_interfaces(there: Observed, plugs: list[Interface]) -> bool:
+    _, bridge = _own_bridge(there)
+    return any(plug.network == there.name or (bridge and plug.bridge == bridge) for plug in plugs)
+
+
+def _own_bridge(there: Observed) -> tuple[bool, str | None]:
+    """Return whether libvirt makes the network's bridge itself, and what that is called."""
+    network = there.running or there.config
+    own = network is not None and network.own_bridge
+    return own, network.bridge.name if network and own else None
 
 
 def _ports(client: Client, there: Observed) -> dict[str, Guest]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from netreconcile.actions import Define, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
 from netreconcile.client import Client
-from netreconcile.definitions import definition, definitions
+from netreconcile.definitions import Definition, defined, definition, listed
 from netreconcile.errors import LibvirtFailed
 from netreconcile.guests import replug, with_guests
 from netreconcile.kernel.here import links_beside
@@ -32,11 +32,23 @@ class Connection:
         self._api = client.api
         self.uri = client.uri
 
-    def read(self) -> Host:
-        """Return the host's networks without their guests; `read_guests` adds them."""
+    def read(self, before: Host | None = None, changed: Collection[str] = ()) -> Host:
+        """Return the host's networks without their guests; `read_guests` adds them.
+
+        A network that `before` has, guests and all, is taken from there unless it's among the `changed`, or libvirt
+        lists it as another one, or in another state.
+        """
         number = self._client.call("read libvirt's version", self._client.connection.getLibVersion)
         version = (number // 1_000_000, number // 1_000 % 1_000, number % 1_000)
-        networks = {each.name: observed(**each._asdict()) for each in definitions(self._client)}
+        found: list[Observed | Definition | None] = []
+        for each in listed(self._client):
+            name = each.network.name()
+            there = before.networks.get(name) if before and name not in changed else None
+            found.append(there if there and there.is_listed_as(each) else defined(self._client, each))
+        # Parsed only now: what is read in one go is of one moment, or nearly.
+        networks = {
+            item.name: item if isinstance(item, Observed) else observed(**item._asdict()) for item in found if item
+        }
         return Host(self.uri, version, networks, links=links_beside(self.uri))
 
     def read_network(self, name: str) -> Observed | None:
@@ -44,13 +56,14 @@ class Connection:
         there = definition(self._client, name)
         return observed(**there._asdict()) if there else None
 
-    def read_guests(self, host: Host, names: Collection[str] | None = None) -> Host:
+    def read_guests(self, host: Host, names: Collection[str] | None = None, *, idle: Collection[str] = ()) -> Host:
         """Return the host with the guests and leases of the networks that are named, or of all.
 
-        Guests come from libvirt's network ports and from the definitions of domains; a connection without domains
+        An `idle` network is left as it is, unless a domain has an interface on it: then it gets the same. Guests come
+        from libvirt's network ports and from the definitions of domains; a connection without domains
         (`network:///system`) knows only the ports.
         """
-        return with_guests(self._client, host, names)
+        return with_guests(self._client, host, names, idle)
 
     def perform(self, step: Step) -> str:
         """Carry out the step; return what is worth telling about it, mostly nothing."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netreconcile.binding import Version
+    from netreconcile.definitions import Listed
     from netreconcile.mark import Mark
     from netreconcile.model import Network
 
@@ -114,6 +115,10 @@ class Observed:
     def loose(self) -> tuple[Guest, ...]:
         """Return the running guests that belong to the network and have no link."""
         return tuple(guest for guest in self.guests if guest.running and not guest.plugged)
+
+    def is_listed_as(self, listed: Listed) -> bool:
+        """Return whether libvirt lists it as what it was, in the state that it had; its definitions may be others."""
+        return (self.uuid, self.persistent, self.active, self.autostart) == listed[1:]
 
     @property
     def state(self) -> str:

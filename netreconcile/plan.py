@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from netreconcile.actions import Impact, Step
 from netreconcile.allowance import NOTHING
@@ -13,10 +14,15 @@ from netreconcile.order import Claims, Deadlock, ordered
 from netreconcile.policy import Limits, objections
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from netreconcile.allowance import Allowance
     from netreconcile.model import Network, Topology
     from netreconcile.observed import Host
     from netreconcile.order import Sequences
+
+NONE: Final[Mapping[str, NetworkPlan]] = MappingProxyType({})
+"""No parts of an earlier plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +58,52 @@ class Plan:
         return any(item.cut for item in self.networks)
 
 
-def plan(
+def plan(  # noqa: PLR0913 -- one argument a fact
     topology: Topology,
     host: Host,
     *,
     take_over: bool = False,
     max_impact: Impact = Impact.REMOVE,
     allowed: Allowance = NOTHING,
+    known: Mapping[str, NetworkPlan] = NONE,
 ) -> Plan:
     """Return the steps that make the host match the topology.
 
     Networks that the file doesn't name and that don't carry the topology's mark don't occur in the plan. With
     `take_over` networks with another topology's mark become this topology's. What is above `max_impact` is held back, a
-    network that adds what needs permission and isn't `allowed` is refused, and the rest is planned.
+    network that adds what needs permission and isn't `allowed` is refused, and the rest is planned. `known` are parts
+    of an earlier plan that still hold, as `still` finds them.
     """
     claims = Claims({**topology.networks, **_brought_back(topology, host)}, host)
     names = concerned(topology, host)
-    parts = {name: network_plan(topology, name, host, claims, take_over=take_over, allowed=allowed) for name in names}
+    parts = {
+        name: known.get(name) or network_plan(topology, name, host, claims, take_over=take_over, allowed=allowed)
+        for name in names
+    }
     if not topology.networks:
         reason = "the file names no network, and an empty file removes nothing: `netreconcile destroy` does"
         parts = {name: refused(name, host.networks[name], reason, part.drifts) for name, part in parts.items()}
     arrangement = arranged(topology.name, parts, claims, Limits(topology.policy, max_impact))
     return replace(arrangement, repair=topology.policy.repair)
+
+
+def still(plan: Plan, before: Host, now: Host) -> dict[str, NetworkPlan]:
+    """Return the parts of a plan for the host before that hold for the host now: of networks that were and are in sync.
+
+    Each is the very object in both hosts, so nobody has looked at it meanwhile.
+    """
+    return {
+        part.name: part
+        for part in plan.networks
+        if part.verb is Verb.NOTHING
+        and (there := now.networks.get(part.name)) is not None
+        and there is before.networks.get(part.name)
+    }
+
+
+def differing(plan: Plan) -> set[str]:
+    """Return the networks that the plan changes, or would if it could."""
+    return {part.name for part in plan.networks if part.verb is not Verb.NOTHING}
 
 
 def _brought_back(topology: Topology, host: Host) -> dict[str, Network]:
@@ -85,9 +115,9 @@ def _brought_back(topology: Topology, host: Host) -> dict[str, Network]:
     }
 
 
-def removal(topology: Topology, host: Host) -> Plan:
-    """Return the plan that removes exactly what carries the topology's mark; its policy counts."""
-    parts = {name: remove(name, host.networks[name]) for name in _owned(topology, host)}
+def removal(topology: Topology, host: Host, *, known: Mapping[str, NetworkPlan] = NONE) -> Plan:
+    """Return the plan that removes exactly what carries the topology's mark; policy and `known` count as in `plan`."""
+    parts = {name: known.get(name) or remove(name, host.networks[name]) for name in _owned(topology, host)}
     return arranged(topology.name, parts, Claims({}, host), Limits(topology.policy))
 
 

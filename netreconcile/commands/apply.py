@@ -17,6 +17,7 @@ from netreconcile.fill import topology_digest
 from netreconcile.journal import held
 from netreconcile.loader import load
 from netreconcile.metrics import Ending
+from netreconcile.plan import differing
 from netreconcile.render import plan_lines, summary
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
     topology, digest = loaded.topology, topology_digest(loaded.topology)
     remind(here)
     pending = here.journal.pending(topology.name)
-    plan, there = here.planned(topology, make, pending)
+    plan, there = before = here.planned(topology, make, pending)
     repairs = None
     if repair:
         from netreconcile.commands.repairs import prepared
@@ -92,7 +93,7 @@ def apply_loaded(  # noqa: PLR0913 -- one argument a fact
         files=tuple(options.topology),
         plan=plan,
         host=there,
-        replan=lambda: here.planned(topology, make),
+        replan=lambda: here.planned_again(topology, make, before, differing(plan)),
         where=loaded.source.position,
         pending=pending if plan.steps else None,
         repairs=repairs,

@@ -11,13 +11,15 @@ from netreconcile.commands.execute import writing
 from netreconcile.commands.output import warn
 from netreconcile.commands.session import cap, permissions
 from netreconcile.loader import load
-from netreconcile.plan import plan
+from netreconcile.plan import NONE, plan
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from netreconcile.metrics import Ending
     from netreconcile.model import Topology
+    from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
 
@@ -35,8 +37,8 @@ def _repair(options: argparse.Namespace) -> Ending:
     if options.verbose:
         warn(loaded.warnings)
 
-    def make(topology: Topology, host: Host) -> Plan:
-        whole = plan(topology, host, max_impact=cap(options), allowed=permissions(options))
+    def make(topology: Topology, host: Host, *, known: Mapping[str, NetworkPlan] = NONE) -> Plan:
+        whole = plan(topology, host, max_impact=cap(options), allowed=permissions(options), known=known)
         return mending(whole, disruption=options.allow_disruption)
 
     with writing(options, "repair") as here:

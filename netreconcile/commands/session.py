@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from netreconcile.actions import Impact
 from netreconcile.allowance import Kind
@@ -18,22 +18,28 @@ from netreconcile.folder import folder_of
 from netreconcile.host import Connection, connect
 from netreconcile.journal import Journal
 from netreconcile.operatorfile import allowance
-from netreconcile.plan import concerned, plan
+from netreconcile.plan import concerned, differing, plan, still
 from netreconcile.render import pending_lines
 from netreconcile.restore import broken_off
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator, Mapping
 
     from netreconcile.allowance import Allowance
     from netreconcile.entry import Entry
     from netreconcile.model import Topology
+    from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
     from netreconcile.state import State
 
-    Planner = Callable[[Topology, Host], Plan]
+    class Planner(Protocol):
+        """Plans for a topology and a host; `known` are parts of an earlier plan that still hold."""
+
+        def __call__(self, topology: Topology, host: Host, *, known: Mapping[str, NetworkPlan] = ...) -> Plan:
+            """Return the plan."""
+            ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +50,32 @@ class Session:
     journal: Journal
 
     def planned(self, topology: Topology, make: Planner, pending: Entry | None = None) -> tuple[Plan, Host]:
-        """Return the plan for what the host has now, and the host as `read` has it."""
-        there = self.read(topology, pending)
-        return make(topology, there), there
+        """Return the plan for what the host has now, and the host.
+
+        Of networks that are in sync it has the guests that domains name, and no leases.
+        """
+        if pending and pending.status is Status.UNFINISHED:
+            there = self.read(topology, pending)
+            return make(topology, there), there
+        host = self.connection.read()
+        first = make(topology, host)
+        names = differing(first)
+        idle = [name for name in concerned(topology, host) if name in host.networks and name not in names]
+        there = self.connection.read_guests(host, names, idle=idle)
+        return make(topology, there, known=still(first, host, there)), there
+
+    def planned_again(
+        self, topology: Topology, make: Planner, before: tuple[Plan, Host], changed: set[str]
+    ) -> tuple[Plan, Host]:
+        """Return what is left to do after some networks were changed, and the host.
+
+        The others are taken as they were before, unless libvirt lists one as gone, made anew, started or stopped.
+        """
+        plan, host = before
+        there = self.connection.read(host, changed)
+        names = {name for name in concerned(topology, there) if there.networks.get(name) is not host.networks.get(name)}
+        there = self.connection.read_guests(there, changed | names)
+        return make(topology, there, known=still(plan, host, there)), there
 
     def read(self, topology: Topology, pending: Entry | None = None) -> Host:
         """Return the host with the guests of the networks that concern the topology.

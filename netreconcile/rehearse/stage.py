@@ -37,15 +37,16 @@ class Stage(Connection):
         """The release of the lab's libvirt."""
         return super().read().version
 
-    def read(self) -> Host:
+    def read(self, before: Host | None = None, changed: Collection[str] = ()) -> Host:
         """Return the copy's networks without their guests."""
-        return replace(super().read(), uri=self._original.uri, version=self._original.version)
+        return replace(super().read(before, changed), uri=self._original.uri, version=self._original.version)
 
-    def read_guests(self, host: Host, names: Collection[str] | None = None) -> Host:
+    def read_guests(self, host: Host, names: Collection[str] | None = None, *, idle: Collection[str] = ()) -> Host:
         """Return the host with the guests of the networks that are named, or of all, as they hang on bridges now."""
         masters = self._stand_ins.masters()
         if names is None:
             names = dict.fromkeys([*host.networks, *self._original.networks, *self._original.waiting])
+        names = [*names, *idle]
         networks = {name: self._known(host.networks[name], masters) for name in names if name in host.networks}
         waiting = {
             name: tuple(sorted(replace(guest, plugged=False) for guest in self._guests(name) if _names_network(guest)))

@@ -137,6 +137,19 @@ def test_what_somebody_else_changes_in_the_middle_stays_theirs(host: LabHost, me
     assert host.network("b").isActive()
 
 
+@pytest.mark.parametrize("act", ["destroy", "undefine"])
+def test_a_network_that_goes_in_the_middle_is_told_though_the_plan_does_nothing_to_it(
+    host: LabHost, meanwhile: Meanwhile, act: str
+) -> None:
+    idle = {**quiet(2), "state": "active" if act == "destroy" else "inactive"}
+    host.applied({"a": quiet(1), "idle": idle})
+    meanwhile(lambda: getattr(host.network("idle"), act)())
+    ran = host.apply({"a": quiet(1, mtu=1400), "idle": idle})
+    assert ran.code == 1
+    assert "idle" in ran.err
+    assert host.running("a").mtu == 1400
+
+
 # -- signals and kills
 
 

@@ -80,10 +80,13 @@ class Wire:
         """Return it as what it stands for."""
         return cast("Connection", self)
 
-    def read(self) -> Host:
-        """Return the networks without their guests."""
+    def read(self, before: Host | None = None, changed: Collection[str] = ()) -> Host:
+        """Return the networks without their guests; those that nobody has changed are the ones from before."""
         host = self._call("read", self.simulator.host)
         bare = {name: replace(there, guests=()) for name, there in host.networks.items()}
+        for name, there in before.networks.items() if before else ():
+            if name in bare and name not in changed and bare[name] == replace(there, guests=(), leases=()):
+                bare[name] = there
         return replace(host, networks=bare, waiting={})
 
     def read_network(self, name: str) -> Observed | None:
@@ -91,8 +94,9 @@ class Wire:
         there = self._call(f"read {name}", self.simulator.host).networks.get(name)
         return replace(there, guests=()) if there else None
 
-    def read_guests(self, host: Host, names: Collection[str]) -> Host:
+    def read_guests(self, host: Host, names: Collection[str], *, idle: Collection[str] = ()) -> Host:
         """Return the host with the guests of the networks."""
+        names = {*names, *idle}
         known = self._call("read guests", self.simulator.host)
         seen = {
             name: replace(there, guests=known.networks[name].guests)
