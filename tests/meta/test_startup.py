@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,3 +90,17 @@ def test_a_clean_plan_needs_no_deepdiff() -> None:
     result, found = imported(CLEAN_PLAN, SAMPLE)
     assert result == 0
     assert found.isdisjoint({"libvirt", "deepdiff", "rich"})
+
+
+def test_what_else_is_installed_takes_no_part(tmp_path: Path) -> None:
+    """Pydantic loads the plugins of every package that names one."""
+    about = tmp_path / "intruder-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: intruder\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[pydantic]\nintruder = intruder:plugin\n")
+    (tmp_path / "intruder.py").write_text("raise SystemExit('I was loaded')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    command = [sys.executable, "-m", "netreconcile", "validate", SAMPLE]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0
+    assert "loaded" not in ran.stderr

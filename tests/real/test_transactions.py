@@ -143,7 +143,7 @@ def test_a_network_that_goes_in_the_middle_is_told_though_the_plan_does_nothing_
 ) -> None:
     idle = {**quiet(2), "state": "active" if act == "destroy" else "inactive"}
     host.applied({"a": quiet(1), "idle": idle})
-    meanwhile(lambda: getattr(host.network("idle"), act)())
+    meanwhile(getattr(host.network("idle"), act))
     ran = host.apply({"a": quiet(1, mtu=1400), "idle": idle})
     assert ran.code == 1
     assert "idle" in ran.err
