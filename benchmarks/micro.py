@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from typing import TYPE_CHECKING
 
 from benchmarks import sizes
 from benchmarks.timing import Sample
 from netreconcile import codec
+from netreconcile.__main__ import RARELY
 from netreconcile.fill import mark_of
 from netreconcile.loader import load_text
 from netreconcile.observed import Host, observed
@@ -42,7 +44,8 @@ def parts(networks: int, hosts: int = 2) -> dict[str, Callable[[], object]]:
 
 
 def timed(part: Callable[[], object], rounds: int) -> tuple[Sample, ...]:
-    """Return the times of so many calls, after one that warms up."""
+    """Return the times of so many calls, after one that warms up; garbage is looked for as rarely as in a command."""
+    gc.set_threshold(RARELY)
     part()
     found = []
     for _ in range(rounds):

@@ -8,7 +8,7 @@ import sys
 
 from netreconcile.cli import main
 
-_RARELY = 100_000
+RARELY = 100_000
 """So many new objects let Python look for garbage in cycles: a command keeps nearly all that it makes until it ends."""
 
 
@@ -16,7 +16,7 @@ def run() -> int:
     """Run the command line, in a process that ends then, and return its exit code."""
     # Or else pydantic reads what is said of every package that is installed beside us.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    gc.set_threshold(_RARELY)
+    gc.set_threshold(RARELY)
     try:
         return main()
     finally:
