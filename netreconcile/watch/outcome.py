@@ -19,7 +19,10 @@ class Said(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a look has ended: the exit code of `drift`, the differences, and what it said besides."""
+    """How a look has ended: the exit code of `drift`, the lines about differences, and what it said besides.
+
+    A line that is indented belongs to the difference above it.
+    """
 
     code: int
     differences: tuple[str, ...] = ()
@@ -56,6 +59,6 @@ def standing(now: Outcome) -> str:
     if now.code == MATCHES:
         return "matches"
     if now.code == DIFFERS:
-        more = f" and {len(now.differences) - 1} more" if len(now.differences) > 1 else ""
-        return f"differs: {now.differences[0] if now.differences else ''}{more}"
+        first, *others = [line for line in now.differences if not line.startswith(" ")] or [""]
+        return f"differs: {first}{f' and {len(others)} more' if others else ''}"
     return f"can't be told: {now.said[0].text.splitlines()[0] if now.said else f'exit code {now.code}'}"

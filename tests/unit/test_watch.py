@@ -105,6 +105,7 @@ def test_the_standing_is_a_line() -> None:
     assert standing(MATCHES) == "matches"
     assert standing(STOPPED) == "differs: w: stopped"
     assert standing(BOTH) == "differs: w: stopped and 1 more"
+    assert standing(Outcome(2, ("w: stopped", "    by hand: start it"))) == "differs: w: stopped"
     assert standing(INVALID) == "can't be told: t.yaml:3: must be a mapping"
 
 
