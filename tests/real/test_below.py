@@ -323,7 +323,7 @@ def test_what_libvirt_changes_itself_in_a_running_network_is_no_damage(host: Hos
     with other.commands:
         assert other.run("apply", "--max-impact", "live").code == 0
         assert other.found() == {}
-        other.shell("kill -HUP $(pgrep -x libvirtd)")
+        other.shell("kill -HUP $(pgrep -x 'libvirtd|virtnetworkd')")
         assert other.found() == {}
         assert other.commands.stdin
         other.commands.stdin.close()

@@ -105,7 +105,9 @@ class Beneath:
     def follow_hints(self) -> None:
         """Do what the hints say, in the words that they say it in."""
         for command in dict.fromkeys(command for hint in self.hints for command in re.findall("`(.+?)`", hint)):
-            self.shell("kill -HUP $(pgrep -x libvirtd)" if command == "systemctl reload libvirtd" else command)
+            self.shell(
+                "kill -HUP $(pgrep -x 'libvirtd|virtnetworkd')" if command == "systemctl reload libvirtd" else command
+            )
 
     def _told(self) -> list[list[str]]:
         assert self._looking.stdin
