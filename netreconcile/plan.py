@@ -90,7 +90,7 @@ def plan(  # noqa: PLR0913 -- one argument a fact
 def still(plan: Plan, before: Host, now: Host) -> dict[str, NetworkPlan]:
     """Return the parts of a plan for the host before that hold for the host now: of networks that were and are in sync.
 
-    Each is the very object in both hosts, so nobody has looked at it meanwhile.
+    Each is the very object in both hosts: it wasn't read anew.
     """
     return {
         part.name: part

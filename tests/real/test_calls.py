@@ -83,9 +83,8 @@ def test_a_change_of_one_network_costs_the_others_one_look(host: LabHost) -> Non
         assert costs[-1]["virNetworkUpdate"]
     more = costs[1] - costs[0]
     assert {name: count / 3 for name, count in more.items()} == {"virNetworkGetXMLDesc": 2}
-    assert (
-        costs[0]["virNetworkListAllPorts"] == costs[0]["virNetworkGetDHCPLeases"] == 2
-    )  # before the change, and after
+    # Of the one that changes, before that and after.
+    assert costs[0]["virNetworkListAllPorts"] == costs[0]["virNetworkGetDHCPLeases"] == 2
 
 
 def test_a_network_that_is_made_is_read_before_and_after_each_step_and_once_more(host: LabHost) -> None:
