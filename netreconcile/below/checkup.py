@@ -39,17 +39,22 @@ def checkup(
 ) -> Iterator[Check]:
     """Yield what was found of the host: `wanted` are networks of a file, if any, `there` those that libvirt has.
 
-    Subnets that collide as the file's policy accepts it are in nobody's way.
+    Subnets that collide, and rules that drop packets, as the file's policy accepts it are in nobody's way.
     """
-    reasons = {(each.network, each.subject): each.reason for each in accept if each.finding == "subnet-collides"}
-    yield from _subnets(state, wanted, there, reasons)
+    accept = tuple(accept)
+    yield from _subnets(state, wanted, there, _reasons(accept, "subnet-collides"))
     yield from _devices(state, wanted)
     yield from _routers(around, wanted)
-    yield from forward(state, around, wanted)
+    yield from forward(state, around, wanted, _reasons(accept, "firewall.others"))
     yield from _firewalld(around)
     yield from _network_manager(around, _bridges({**there, **wanted}))
     yield from _names(around, wanted, there)
     yield from _watches(around, wanted)
+
+
+def _reasons(accept: Iterable[Accepted], finding: str) -> dict[tuple[str, str], str]:
+    """Return why findings of a kind are accepted, by network and subject."""
+    return {(each.network, each.subject): each.reason for each in accept if each.finding == finding}
 
 
 def _subnets(

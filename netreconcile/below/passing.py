@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 FIREWALLD = "table inet firewalld"
 
 
-def forward(state: KernelState, around: Surroundings, wanted: Mapping[str, Network]) -> Iterator[Check]:
-    """Yield whether the host's own rules drop what libvirt's don't accept first."""
+def forward(
+    state: KernelState, around: Surroundings, wanted: Mapping[str, Network], accepted: Mapping[tuple[str, str], str]
+) -> Iterator[Check]:
+    """Yield whether the host's own rules drop what libvirt's don't accept first; that has a reason if `accepted`."""
     rules = state.rules
     if isinstance(rules, Unread):
         yield Check("forward", Mark.NOTE, f"the firewall's rules can't be read: {rules.why}")
@@ -32,6 +34,9 @@ def forward(state: KernelState, around: Surroundings, wanted: Mapping[str, Netwo
     cut = [each for each in cut if FIREWALLD not in each[2] or wanted[each[0]].mode == "open"]
     for name, packet, chain in cut:
         seen = f"{chain} drops what guests of {name} send{_docker(rules, around)}"
+        if reason := accepted.get((name, "IPv4" if packet.family == "ip" else "IPv6")):
+            yield Check("forward", Mark.NOTE, f"{seen}; the file accepts that: {reason}")
+            continue
         yield Check("forward", Mark.FAIL, seen, _letting_pass(rules, packet, chain))
     usual = Packet("forward", "ip", "virbr0", state.uplink(4), "192.168.122.2")
     if not exposed and (chain := _dropping(rules, usual)):
@@ -79,7 +84,8 @@ def _letting_pass(rules: Ruleset, packet: Packet, chain: str) -> str:
     program = "iptables" if packet.family == "ip" else "ip6tables"
     docker = any((family, name) == (packet.family, "DOCKER-USER") for family, _, name in rules.chains)
     place = "DOCKER-USER" if docker else "FORWARD"
-    return "; ".join(f"sudo {program} -I {place} -{way} {bridge} -j ACCEPT" for way in "io")
+    accepts = "; ".join(f"sudo {program} -I {place} -{way} {bridge} -j ACCEPT" for way in "io")
+    return f"{accepts}  # until the next boot; for good, where your firewall's own rules are kept"
 
 
 def _docker(rules: Ruleset, around: Surroundings) -> str:

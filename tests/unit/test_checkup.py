@@ -130,8 +130,21 @@ def test_dockers_drop_is_in_the_way_of_what_libvirt_makes_no_rules_for() -> None
     check = checks(state, DOCKER, net=NAT, free=FREE)["forward"]
     assert check.mark is Mark.FAIL
     assert check.seen == "chain FORWARD of table ip filter (policy drop) drops what guests of free send (Docker)"
-    assert check.remedy == "sudo iptables -I FORWARD -i br7 -j ACCEPT; sudo iptables -I FORWARD -o br7 -j ACCEPT"
+    command, _, until = check.remedy.partition("  # ")
+    assert command == "sudo iptables -I FORWARD -i br7 -j ACCEPT; sudo iptables -I FORWARD -o br7 -j ACCEPT"
+    assert until == "until the next boot; for good, where your firewall's own rules are kept"
     assert checks(replace(STATE, rules=Unread("no nft")))["forward"].mark is Mark.NOTE
+
+
+def test_a_rule_that_the_file_accepts_is_in_nobodys_way() -> None:
+    reason = Accepted(network="free", finding="firewall.others", subject="IPv4", reason="only the host talks to it")
+    state = replace(STATE, rules=saved(policy="DROP"))
+    six = network(mode="open", bridge={"name": "br6"}, ips=[{"address": "10.6.0.1/24"}])
+    found = [
+        check for check in checkup(state, DOCKER, {"free": FREE, "other": six}, {}, [reason]) if check.code == "forward"
+    ]
+    assert [check.mark for check in found] == [Mark.NOTE, Mark.FAIL]
+    assert found[0].seen.endswith(" send (Docker); the file accepts that: only the host talks to it")
 
 
 def test_once_a_networks_packets_pass_nothing_is_in_its_way() -> None:
