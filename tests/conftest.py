@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from netreconcile.actions import Step
-    from netreconcile.apply import Result, Watcher
     from netreconcile.model import Network
+    from netreconcile.results import Result
+    from netreconcile.worker import Watcher
     from tests.guesthost import GuestHost
 
     Meanwhile = Callable[[Callable[[], object]], None]
@@ -44,6 +45,8 @@ link add eth3 type veth peer name far3
 link add eth4 type veth peer name far4
 """
 """The host's devices that topologies name: bridges of its own, and NICs that lead nowhere."""
+MODULAR = ROOT / ".libvirt-virtnetworkd"
+"""What `scripts/build-virtnetworkd` makes."""
 OWNER = "tests"
 NOTHING = {"elsewhere": {"mode": "very-isolated", "state": "absent"}}
 """A topology of no network; one that names none is taken for a mistake."""
@@ -245,12 +248,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests marked `worlds` run here and in the second world, where that is there; in CI it has to be."""
-    if "libvirt_root" in metafunc.fixturenames and metafunc.definition.get_closest_marker("worlds"):
+    """Tests marked `worlds` run here and in the second world, where that is there; in CI it has to be.
+
+    Those that say `modular` run on the modular daemon, too, where that has been built, unless they need guests.
+    """
+    marker = metafunc.definition.get_closest_marker("worlds")
+    if "libvirt_root" in metafunc.fixturenames and marker:
         root: Path = metafunc.config.option.libvirt_root
-        worlds = {"here": None, root.name.removeprefix(".libvirt-"): root}
-        if not root.is_dir() and not os.environ.get("CI"):
-            worlds.popitem()
+        roots = [root] if root.is_dir() or os.environ.get("CI") else []
+        guests = "guests_lab" in metafunc.fixturenames or metafunc.definition.get_closest_marker("guests")
+        if marker.kwargs.get("modular") and not guests and MODULAR.is_dir() and MODULAR not in roots:
+            roots.append(MODULAR)
+        worlds = {"here": None, **{each.name.removeprefix(".libvirt-"): each for each in roots}}
         metafunc.parametrize("libvirt_root", worlds.values(), ids=worlds, indirect=True, scope="session")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.guesthost import GuestHost
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = [pytest.mark.lab, pytest.mark.worlds(modular=True)]
 
 ROOT = str(Path(__file__).parents[2])
 COMMANDS = """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import LabHost
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = [pytest.mark.lab, pytest.mark.worlds(modular=True)]
 Networks = dict[str, Any]
 
 

@@ -23,7 +23,7 @@ from tests.conftest import NOTHING
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
-pytestmark = pytest.mark.worlds
+pytestmark = pytest.mark.worlds(modular=True)
 
 Said = dict[str, Any]
 OPEN: Said = {"mode": "open", "bridge": "virbr-t", "ips": [{"address": "10.1.0.1/24"}]}

@@ -16,7 +16,7 @@ from netreconcile.loader import load
 if TYPE_CHECKING:
     from tests.conftest import LabHost
 
-pytestmark = pytest.mark.worlds
+pytestmark = pytest.mark.worlds(modular=True)
 
 Said = dict[str, Any]
 BRIDGE = "virbr-t"

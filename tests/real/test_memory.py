@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import LabHost
 
-pytestmark = [pytest.mark.lab, pytest.mark.worlds]
+pytestmark = [pytest.mark.lab, pytest.mark.worlds(modular=True)]
 NETWORKS: dict[str, Any] = {
     "t": {"mode": "open", "bridge": "virbr-t", "ips": [{"address": "10.1.0.1/24"}]},
     "w": {"mode": "very-isolated", "bridge": "virbr-w"},
