@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netreconcile.below.remedy import Call, Renew, Reread, Run, Serve, Set, sentence, steps
 from netreconcile.errors import ConnectionLost, LibvirtFailed
-from netreconcile.kernel.read import PATH
+from netreconcile.kernel.programs import ProgramFailed, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +24,7 @@ log = logging.getLogger(__name__)
 
 SETTINGS = Path("/proc/sys")
 PATIENCE = 10.0
-"""Seconds that a program may take, and that what was done may need to be seen."""
+"""Seconds that what was done may need to be seen."""
 _POLL = 0.1
 
 
@@ -77,7 +74,7 @@ def _done(
             log.info("%s", sentence(action))
             try:
                 _perform(connection, finding.network, action)
-            except (LibvirtFailed, OSError, subprocess.SubprocessError) as error:
+            except (LibvirtFailed, ProgramFailed, OSError) as error:
                 failures[finding.key] = str(error)
                 break
     return failures
@@ -88,10 +85,10 @@ def _still(finding: Finding | None) -> str:
 
 
 def _perform(connection: Connection, network: str, action: Action) -> None:
-    """The action is done. Raises LibvirtFailed, OSError, SubprocessError."""
+    """The action is done. Raises LibvirtFailed, ProgramFailed, OSError."""
     match action:
         case Run(words):
-            _run(words)
+            run(*words)
         case Set(name, value):
             (SETTINGS / name).write_text(value, encoding="ascii")
         case Renew():
@@ -108,13 +105,3 @@ def _perform(connection: Connection, network: str, action: Action) -> None:
                 connection.perform(step)
         case _:
             raise AssertionError(f"not to be done here: {action}")
-
-
-def _run(words: tuple[str, ...]) -> None:
-    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", "LC_ALL": "C"}
-    ran = subprocess.run(  # noqa: S603 -- the words are those of `below.cures`, names of links among them
-        words, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
-    )
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise OSError(0, f"`{shlex.join(words)}` failed: {said or f'exit code {ran.returncode}'}")

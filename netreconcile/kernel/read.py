@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netreconcile.errors import NetreconcileError
+from netreconcile.kernel.programs import ProgramFailed, run
 from netreconcile.kernel.ruleset import Ruleset, from_nft, from_save
 from netreconcile.kernel.state import Address, KernelState, Link, Route, Server, Settings, Unread
 
@@ -30,10 +29,6 @@ CONF_FILES = "/var/lib/libvirt/dnsmasq"
 SETTINGS = Path("/proc/sys/net")
 LEGACY_TABLES = Path("/proc/net/ip_tables_names"), Path("/proc/net/ip6_tables_names")
 """Which tables the old iptables has in the kernel. Asking `iptables-legacy-save` could load modules; this can't."""
-PATH = os.defpath + ":/usr/sbin:/sbin"
-"""Where administrators' programs are, also for a user whose PATH lacks them."""
-PATIENCE = 10.0
-"""Seconds that a program may take."""
 
 
 class Unreadable(NetreconcileError):
@@ -214,17 +209,7 @@ def _json(*command: str) -> Any:
 
 
 def _output(*command: str) -> str:
-    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{PATH}", "LC_ALL": "C"}
-    line = " ".join(command)
     try:
-        ran = subprocess.run(  # noqa: S603 -- the commands are this module's own
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=PATIENCE
-        )
-    except FileNotFoundError as error:
-        raise Unreadable(f"`{command[0]}` isn't installed") from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unreadable(f"`{line}`: {error}") from error
-    if ran.returncode:
-        said = ran.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise Unreadable(f"`{line}` failed: {said or f'exit code {ran.returncode}'}")
-    return ran.stdout.decode(errors="replace")
+        return run(*command)
+    except ProgramFailed as error:
+        raise Unreadable(str(error)) from error

@@ -43,7 +43,7 @@ CORE = (
 """The pure core, each module above those before it."""
 LOOKING = frozenset(
     {
-        *("kernel.here", "kernel.read", "kernel.trace", "kernel.news"),
+        *("kernel.here", "kernel.read", "kernel.trace", "kernel.news", "kernel.programs", "kernel.remains"),
         *("verify.verify", "verify.glance", "verify.visit", "verify.lan", "verify.talk", "verify.resolver"),
         *("verify.namespace", "verify.guest", "verify.errands", "verify.exchange", "verify.neighbours"),
         *("verify.sniffer", "verify.farend", "verify.releaser", "verify.address", "verify.tagging"),
@@ -127,7 +127,7 @@ def test_pictures_and_reports_are_pure(path: Path) -> None:
 
 def test_few_rooms_use_what_looks_at_the_machine() -> None:
     users = {name(path).split(".")[0] for path in MODULES if own(path) & LOOKING}
-    assert users <= {"kernel", "verify", "rehearse", "commands", "watch", "host"}
+    assert users <= {"kernel", "verify", "rehearse", "commands", "watch", "host", "clearing"}
 
 
 @pytest.mark.parametrize("module", ["pace", "outcome", "tries"])

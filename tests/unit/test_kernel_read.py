@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netreconcile.kernel import read
+from netreconcile.kernel import programs, read
 from netreconcile.kernel.state import Address, Link, Route, Server, Unread
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ ELSEWHERE = {**HERE, "link_netnsid": 0}
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
     """Let a program print something, or fail; the host's own can't be found."""
-    monkeypatch.setattr(read, "PATH", "")
+    monkeypatch.setattr(programs, "PATH", "")
     monkeypatch.setenv("PATH", str(tmp_path))
 
     def make(name: str, said: object = "", *, code: int = 0, error: str = "") -> None:
