@@ -15,6 +15,7 @@ from netreconcile.fill import filled
 from netreconcile.model import Network, Topology
 from tests.real.rules import has_own_table
 from tests.unit.test_checks import FINE, MISTAKES, REFUSED_AT_DEFINE, REFUSED_AT_START, TOGETHER
+from tests.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,12 +134,26 @@ def refused(host: LabHost, name: str, network: Network, *, start: bool) -> tuple
         return Stage.DEFINE, str(error)
     if not codec.same(filled(network, there), there):
         return Stage.DEFINE, f"became {there!r}"
-    try:
-        if start:
+    why = started(host, name) if start else ""
+    return (Stage.START, why) if why else (Stage.NEVER, "")
+
+
+def started(host: LabHost, name: str) -> str:
+    """Return why the network doesn't start; that the last one's dnsmasq isn't gone yet is waited for."""
+    why = ""
+
+    def settled() -> bool:
+        nonlocal why
+        try:
             host.network(name).create()
-    except libvirt.libvirtError as error:
-        return Stage.START, str(error)
-    return Stage.NEVER, ""
+        except libvirt.libvirtError as error:
+            why = str(error)
+            return "Address already in use" not in why
+        why = ""
+        return True
+
+    eventually(settled)
+    return why
 
 
 def start_tells_of_the_host(host: LabHost, network: Network) -> bool:
