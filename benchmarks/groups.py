@@ -99,6 +99,9 @@ def apply(rounds: int, networks: int) -> Iterator[Group]:
         if shutil.which("ansible-playbook") and networks <= MOST_FOR_ANSIBLE:
             commands["ansible virt_net"] = _playbook(xml)
         cases = {name: _on_fresh_hosts(hosts, command, warm=True) for name, command in commands.items()}
+        cases["netreconcile apply, from afar"] = _on_fresh_hosts(
+            hosts, commands["netreconcile apply"], warm=True, afar=True
+        )
         yield Group("apply from nothing, networks", networks, LIMIT, interleaved(cases, rounds, folder / "log"))
 
 
@@ -142,12 +145,16 @@ def teardown(rounds: int, networks: int) -> Iterator[Group]:
         yield Group("teardown, networks", networks, LIMIT, interleaved(cases, rounds, folder / "log"))
 
 
-def _on_fresh_hosts(stack: ExitStack, command: tuple[str, ...], *prepared: str, warm: bool = False) -> Case:
+def _on_fresh_hosts(
+    stack: ExitStack, command: tuple[str, ...], *prepared: str, warm: bool = False, afar: bool = False
+) -> Case:
     """Return the case that gets a host of its own for each run, on which a command of ours has run before.
 
-    With `warm` the daemon has made its own firewall chains, as on any host that has had a network.
+    The command runs on that host, or with `afar` where it sees libvirt alone. With `warm` the daemon has made its own
+    firewall chains, as on any host that has had a network.
     """
     environment: dict[str, str] = {}
+    entrance: list[str] = []
     last: list[Lab] = []
 
     def stop() -> None:
@@ -160,14 +167,15 @@ def _on_fresh_hosts(stack: ExitStack, command: tuple[str, ...], *prepared: str, 
         lab.start()
         last.append(lab)
         environment.clear()
-        environment.update(_connected(lab))
+        environment.update(_connected(lab) if afar else lab.running.environment(_environment()))
+        entrance[:] = () if afar else lab.running.command()
         if prepared:
             _prepare(lab, *prepared)
         if warm:
             _warm(lab)
 
     stack.callback(stop)
-    return Case(command, environment, before=fresh)
+    return Case(command, environment, before=fresh, entrance=entrance)
 
 
 def _warm(lab: Lab) -> None:
@@ -196,7 +204,15 @@ def _prepare(lab: Lab, *arguments: str) -> None:
 
 
 def _playbook(xml: Path, *options: str) -> tuple[str, ...]:
-    return ("ansible-playbook", "-i", "localhost,", "-e", f"folder={xml}", *options, str(BARE / "playbook.yaml"))
+    return (
+        shutil.which("ansible-playbook") or "",
+        "-i",
+        "localhost,",
+        "-e",
+        f"folder={xml}",
+        *options,
+        str(BARE / "playbook.yaml"),
+    )
 
 
 @contextmanager

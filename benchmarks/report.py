@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _INK = "#808080"
 _COLOURS = {
     "kernel": "#1f6feb",
+    "afar": "#8250df",
     "netreconcile": "#3fa7d6",
     "bare": "#2da44e",
     "virsh": "#d4762c",
@@ -69,6 +70,7 @@ def draw(groups: Sequence[Group], file: Path) -> None:
         font_family="sans-serif",
         label_font_size=13,
         major_label_font_size=13,
+        legend_font_size=11,
         stroke_width="2.5",
         colors=tuple(_colour(name) for _, name in drawn),
     )
