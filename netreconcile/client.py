@@ -24,7 +24,7 @@ class Client:
     """What calls go through: `api` is libvirt's module, `connection` libvirt's own connection, which may change.
 
     `networks` are libvirt's handles by name. Each is of a UUID: that of a network that was removed stays useless, also
-    where another one has the name now.
+    where another one has the name now. `timeout` is that of the first opening.
 
     Raises Unreachable, after `timeout` seconds at the latest.
     """
@@ -33,7 +33,7 @@ class Client:
         self.uri = uri
         self.api: Any = binding()
         self._readonly = readonly
-        self._timeout = timeout
+        self.timeout = timeout
         self.connection = self._reach(timeout)
         self.networks: dict[str, libvirt.virNetwork] = {}
 
@@ -53,6 +53,12 @@ class Client:
             self.networks[name] = self.call(words, lambda: self.connection.networkLookupByName(name))
         return self.networks[name]
 
+    def list(self) -> tuple[libvirt.virNetwork, ...]:
+        """Return the handles of all networks, which are those of `networks` from now on. Raises LibvirtFailed."""
+        found = tuple(self.call("list networks", self.connection.listAllNetworks))
+        self.networks = {network.name(): network for network in found}
+        return found
+
     def reopen(self, patience: float) -> None:
         """`connection` is a new one. Raises Unreachable after `patience` seconds without one."""
         self.close()
@@ -61,7 +67,7 @@ class Client:
         while True:
             left = max(end - monotonic(), 0)
             try:
-                self.connection = self._reach(min(self._timeout, left))
+                self.connection = self._reach(min(self.timeout, left))
             except Unreachable:
                 if monotonic() + pause > end:
                     raise

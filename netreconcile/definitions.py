@@ -43,11 +43,10 @@ class Listed(NamedTuple):
 def listed(client: Client) -> Iterator[Listed]:
     """Yield all networks that libvirt lists. Raises LibvirtFailed."""
     api = client.api
-    networks = _list(client, 0)
+    networks = client.list()
     autostart = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_AUTOSTART)}
     active = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_ACTIVE)}
     persistent = {item.UUIDString() for item in _list(client, api.VIR_CONNECT_LIST_NETWORKS_PERSISTENT)}
-    client.networks = {item.name(): item for item in networks}
     for item in networks:
         uuid = item.UUIDString()
         if uuid in persistent or uuid in active:

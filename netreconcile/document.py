@@ -13,12 +13,12 @@ from netreconcile.errors import Problem, dotted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netreconcile.apply import Report, Result
     from netreconcile.drift import Drift
     from netreconcile.entry import Entry
     from netreconcile.networkplan import NetworkPlan
     from netreconcile.observed import Guest, Host, Observed
     from netreconcile.plan import Plan
+    from netreconcile.results import Report, Result
 
 FORMAT_VERSION = 1
 

@@ -183,17 +183,17 @@ class Entry:
 
     @property
     def states(self) -> dict[str, str]:
-        """Return the state in which each network was left that was touched; the one in flight may have an older one."""
+        """Return the state in which each network was left that was touched; those in flight may have an older one."""
         snapshot = self.snapshot
         begun = {line.network: state_of(snapshot[line.network]) for line in self.lines if isinstance(line, Begun)}
         done = {line.network: line.state for line in self.lines if isinstance(line, Done)}
         return {**begun, **self.header.left, **done}
 
     @property
-    def in_flight(self) -> str | None:
-        """Return the network whose step may or may not have been done."""
-        last = next((line for line in reversed(self.lines) if isinstance(line, (Begun, Done))), None)
-        return last.network if isinstance(last, Begun) else None
+    def in_flight(self) -> frozenset[str]:
+        """Return the networks whose last step may or may not have been done."""
+        last = {line.network: line for line in self.lines if isinstance(line, (Begun, Done))}
+        return frozenset(name for name, line in last.items() if isinstance(line, Begun))
 
     def left_alone_since(self, host: Host) -> Snapshot:
         """Return, as they were, the networks that were touched and that nobody else has changed since."""
@@ -201,7 +201,7 @@ class Entry:
         found: dict[str, Observed | None] = {}
         for name, state in self.states.items():
             there = host.networks.get(name)
-            if name == flying or (there.is_as_left(state) if there else state == ABSENT):
+            if name in flying or (there.is_as_left(state) if there else state == ABSENT):
                 found[name] = snapshot[name]
         return found
 
@@ -214,13 +214,16 @@ class Entry:
 
     @property
     def steps(self) -> tuple[tuple[Begun, Done | None], ...]:
-        """Return the steps that were begun, each with how it ended."""
+        """Return the steps that were begun, each with how it ended: a network has one under way at a time."""
         pairs: list[tuple[Begun, Done | None]] = []
+        latest: dict[str, int] = {}
         for line in self.lines:
             if isinstance(line, Begun):
+                latest[line.network] = len(pairs)
                 pairs.append((line, None))
-            elif isinstance(line, Done) and pairs:
-                pairs[-1] = (pairs[-1][0], line)
+            elif isinstance(line, Done) and line.network in latest:
+                position = latest[line.network]
+                pairs[position] = (pairs[position][0], line)
         return tuple(pairs)
 
 

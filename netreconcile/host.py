@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, assert_never
 
 from netreconcile.actions import Define, Replug, SetAutostart, Start, Step, Stop, Undefine, Update
+from netreconcile.clearing import cleared, left_behind, stopped_with_bridge
 from netreconcile.client import Client
 from netreconcile.definitions import Definition, defined, definition, listed
 from netreconcile.errors import LibvirtFailed
 from netreconcile.guests import replug, with_guests
-from netreconcile.kernel.here import links_beside
+from netreconcile.kernel.here import hindrance, links_beside
 from netreconcile.observed import Host, Observed, observed
 from netreconcile.unmodelled import unmodelled
 
@@ -31,6 +33,12 @@ class Connection:
         self._client = client
         self._api = client.api
         self.uri = client.uri
+        self._left_behind: frozenset[str] = frozenset()
+
+    @cached_property
+    def clears(self) -> bool:
+        """Return whether we can clear away what libvirt leaves if it is killed while it starts a network."""
+        return not hindrance(self.uri)
 
     def read(self, before: Host | None = None, changed: Collection[str] = ()) -> Host:
         """Return the host's networks without their guests; `read_guests` adds them.
@@ -49,7 +57,10 @@ class Connection:
         networks = {
             item.name: item if isinstance(item, Observed) else observed(**item._asdict()) for item in found if item
         }
-        return Host(self.uri, version, networks, links=links_beside(self.uri))
+        links = links_beside(self.uri)
+        suspects = stopped_with_bridge(networks, links)
+        self._left_behind = left_behind(suspects) if suspects and self.clears else frozenset()
+        return Host(self.uri, version, networks, links=links, left_behind=self._left_behind)
 
     def read_network(self, name: str) -> Observed | None:
         """Return one network as it is now, without its guests and leases; None where it isn't there."""
@@ -66,9 +77,17 @@ class Connection:
         return with_guests(self._client, host, names, idle)
 
     def perform(self, step: Step) -> str:
-        """Carry out the step; return what is worth telling about it, mostly nothing."""
+        """Carry out the step; return what is worth telling about it, mostly nothing.
+
+        What a libvirt has left of the network that was killed is cleared away first.
+        """
         words = str(step)
         log.info("%s", words)
+        needs_room = isinstance(step.action, (Start, Undefine)) or step.network in self._left_behind
+        remark = cleared(self._client, words, step.network) if needs_room and self.clears else ""
+        return "; ".join(filter(None, (remark, self._perform(words, step))))
+
+    def _perform(self, words: str, step: Step) -> str:
         client = self._client
         match step.action:
             case Define(xml):
@@ -101,6 +120,20 @@ class Connection:
         """
         log.info("connect to libvirt again")
         self._client.reopen(patience)
+
+    @contextmanager
+    def beside(self) -> Generator[Connection]:
+        """Open another connection to the host, on which calls may take long while this one is used, for a context.
+
+        On a connection that several threads use, libvirt's client often hands a reply on only when a longer call ends
+        (seen with 9.0 and 11.3). Raises Unreachable, LibvirtFailed.
+        """
+        client = Client(self.uri, readonly=False, timeout=self._client.timeout)
+        try:
+            client.list()  # asked for one by its name, libvirt waits for networks that are starting
+            yield Connection(client)
+        finally:
+            client.close()
 
     def _define(self, words: str, name: str, xml: str) -> str:
         """Define with libvirt's schema check; where only the schema refuses, without it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from netreconcile.mark import Mark
     from netreconcile.model import Network, Topology
     from netreconcile.observed import Guest, Host, Observed
+
+_LEFT_BEHIND = "libvirt was killed while it started this: the bridge, dnsmasq and rules that it left are cleared away"
 
 
 class Verb(StrEnum):
@@ -76,6 +78,8 @@ def network_plan(  # noqa: PLR0913 -- one argument a fact
 ) -> NetworkPlan:
     """Return what makes one network match the topology, seen without the others; they are in `claims`."""
     found = _network_plan(topology, name, host, claims, take_over=take_over)
+    if name in host.left_behind and found.steps:
+        found = replace(found, notes=(*found.notes, _LEFT_BEHIND))
     desired, there = topology.networks.get(name), host.networks.get(name, host.lost.get(name))
     if desired is None or desired.state == "absent" or not found.steps:
         return found

@@ -167,7 +167,8 @@ class Host:
 
     `waiting` are the running guests of networks that aren't there: somebody removed the network under them. `lost` are
     networks that a change has taken away and not brought back, as they were before. `links` are its network devices by
-    name, those that libvirt made among them; none where they can't be seen.
+    name, those that libvirt made among them; none where they can't be seen. `left_behind` are stopped networks whose
+    bridge libvirt left there when it was killed; the next step on one of them clears it away.
     """
 
     uri: str
@@ -176,6 +177,7 @@ class Host:
     waiting: Mapping[str, tuple[Guest, ...]] = field(default_factory=dict)
     lost: Mapping[str, Observed] = field(default_factory=dict)
     links: frozenset[str] = frozenset()
+    left_behind: frozenset[str] = frozenset()
 
 
 def observed(  # noqa: PLR0913 -- one argument a fact

@@ -56,7 +56,8 @@ class Claims:
         """
         self._host = host.networks
         running = [there.running for there in host.networks.values() if there.running]
-        self._made = {network.bridge.name for network in running if network.own_bridge}
+        left = [there.config for name, there in host.networks.items() if there.config and name in host.left_behind]
+        self._made = {network.bridge.name for network in (*running, *left) if network.own_bridge}
         self._links = host.links
         self._runs = runs or {}
         self._held = {name: frozenset(_held(there)) for name, there in self._host.items()}

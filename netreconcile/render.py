@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import Replug
-from netreconcile.apply import Outcome, Report, Undone
 from netreconcile.diff import Change, label
 from netreconcile.document import fingerprint
 from netreconcile.entry import Entry, Status
 from netreconcile.errors import dotted
 from netreconcile.networkplan import NetworkPlan, Verb
 from netreconcile.printable import printable
+from netreconcile.results import Outcome, Report, Undone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

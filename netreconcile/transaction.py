@@ -19,11 +19,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from netreconcile.actions import Define, Replug, SetAutostart, Stop, Undefine
-from netreconcile.apply import Outcome, Report, Result, Undone, Worker, patiently
 from netreconcile.entry import Begun, Done, Ended, Status
 from netreconcile.errors import JournalFailed, LibvirtFailed, Unfinished, Unreachable
 from netreconcile.observed import state_of
 from netreconcile.restore import in_doubt, restoration
+from netreconcile.results import Outcome, Report, Result, Undone
+from netreconcile.worker import Worker, patiently
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

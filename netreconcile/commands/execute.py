@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netreconcile.apply import Outcome, Result, Worker
 from netreconcile.commands.output import show, show_json, tell
 from netreconcile.commands.session import Session, session
 from netreconcile.commands.signals import interruptions
@@ -19,20 +18,23 @@ from netreconcile.journal import who
 from netreconcile.metrics import Ending
 from netreconcile.observed import state_of
 from netreconcile.render import Line, fingerprint_lines, guest_names, plan_lines, report_lines
+from netreconcile.results import Outcome, Result
 from netreconcile.transaction import Transaction
+from netreconcile.worker import Worker
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
     from netreconcile.actions import Step
-    from netreconcile.apply import Report, Watcher
     from netreconcile.commands.mend import Mended
     from netreconcile.commands.repairs import Repairs
     from netreconcile.entry import Entry
     from netreconcile.errors import Path, Position
     from netreconcile.observed import Host
     from netreconcile.plan import Plan
+    from netreconcile.results import Report
+    from netreconcile.worker import Watcher
 
 FAILED = 1
 ROLLED_BACK = 4
@@ -188,9 +190,9 @@ def progress(total: int) -> Watcher:
             number += 1
             line = Line(f"[back] {step}" if undo else f"[{number}/{total}] {step}")
         elif result.outcome is Outcome.FAILED:
-            line = Line(f"        failed: {result.message}", "bold red")
+            line = Line(f"        {step}: failed: {result.message}", "bold red")
         elif result.message:
-            line = Line(f"        {result.message}", "yellow")
+            line = Line(f"        {step}: {result.message}", "yellow")
         else:
             return
         with suppress(OSError):  # the terminal may be gone; that must not tear the change

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from netreconcile.apply import patiently
 from netreconcile.below.mending import bridgeless, mendable
 from netreconcile.below.remedy import sentence
 from netreconcile.below.report import CAUSE, below_document, finding_document, finding_lines, prospect
@@ -19,6 +18,7 @@ from netreconcile.errors import Refused
 from netreconcile.policy import Limits
 from netreconcile.render import Line
 from netreconcile.verify.target import targets
+from netreconcile.worker import patiently
 
 if TYPE_CHECKING:
     import argparse

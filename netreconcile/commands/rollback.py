@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from netreconcile.apply import Worker
 from netreconcile.commands.cron import change
 from netreconcile.commands.execute import Change, ask, execute, progress, writing
 from netreconcile.commands.output import show, show_json, tell
@@ -18,6 +17,7 @@ from netreconcile.observed import state_of
 from netreconcile.render import plan_lines, undone_lines
 from netreconcile.restore import in_doubt, restoration
 from netreconcile.transaction import read, undo
+from netreconcile.worker import Worker
 
 if TYPE_CHECKING:
     import argparse

@@ -125,6 +125,15 @@ def from_nft(items: list[dict[str, Any]]) -> Ruleset:
     return Ruleset({key: replace(chain, rules=tuple(rules.get(key, ()))) for key, chain in chains.items()})
 
 
+def handles(items: list[dict[str, Any]]) -> Iterator[tuple[Key, int, frozenset[str]]]:
+    """Yield each rule of that list by chain and handle, with the values in its conditions."""
+    for item in items:
+        if found := item.get("rule"):
+            conditions = [condition for rule in _nft_rules(found["expr"]) for condition in rule.conditions]
+            values = frozenset(value for condition in conditions for value in condition.values)
+            yield (found["family"], found["table"], found["chain"]), found["handle"], values
+
+
 def _nft_rules(expressions: list[dict[str, Any]]) -> Iterator[Rule]:
     """Yield one rule, or one for each entry of a verdict map."""
     conditions: list[Condition] = []
@@ -205,6 +214,16 @@ def from_save(text: str, family: str, *, legacy: bool = False) -> Ruleset:
             known = {key[2] for key in chains if key[1] == table}
             rules.setdefault((family, table, name), []).append(_saved_rule(words, known))
     return Ruleset({key: replace(chain, rules=tuple(rules.get(key, ()))) for key, chain in chains.items()})
+
+
+def saved_rules(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rules that `iptables-save` prints: each one's table, and its chain and what follows as words."""
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith("-A "):
+            yield table, shlex.split(line)[1:]
 
 
 _OPTIONS = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.entry import Status
 from netreconcile.record import NetworkRecord
 from netreconcile.reference.plans import plan_definitions
 from netreconcile.reference.records import record_reference
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, moment, one, text, texts, truth, words
+from netreconcile.results import Outcome
 
 
 def history_schema() -> Schema:

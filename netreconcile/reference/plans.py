@@ -6,7 +6,6 @@ import inspect
 from typing import Any, get_args
 
 from netreconcile.actions import Action, Command, Define, Impact, Replug, SetAutostart, Update
-from netreconcile.apply import Outcome
 from netreconcile.binding import Section
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.drift import Cause
@@ -18,6 +17,7 @@ from netreconcile.reference.findings import (
     repaired_properties,
 )
 from netreconcile.reference.shapes import DRAFT, Schema, digest, many, mapping, maybe, one, text, texts, truth, words
+from netreconcile.results import Outcome
 
 
 def plan_schema() -> Schema:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION
 from netreconcile.reference.plans import plan_definitions
 from netreconcile.reference.shapes import DRAFT, Schema, many, mapping, maybe, one, text, texts, truth, words
 from netreconcile.rehearse.outcome import Would
+from netreconcile.results import Outcome
 from netreconcile.verify.verdict import Outcome as Seen
 
 

@@ -6,22 +6,22 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from netreconcile.apply import Outcome, Worker
 from netreconcile.document import fingerprint, plan_document
 from netreconcile.entry import Header, snapshot_records
 from netreconcile.kernel.read import read
 from netreconcile.observed import state_of
 from netreconcile.plan import concerned
 from netreconcile.rehearse.outcome import Act, Gap, Taken
+from netreconcile.results import Outcome
 from netreconcile.transaction import Transaction
 from netreconcile.verify.target import Level, targets
 from netreconcile.verify.verify import verify
+from netreconcile.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from netreconcile.actions import Step
-    from netreconcile.apply import Report, Result
     from netreconcile.journal import Journal
     from netreconcile.model import Topology
     from netreconcile.observed import Host
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from netreconcile.rehearse.outcome import Planner
     from netreconcile.rehearse.stage import Stage
     from netreconcile.rehearse.stand import StandIns
+    from netreconcile.results import Report, Result
     from netreconcile.verify.verdict import NetworkVerdict
 
 
@@ -101,21 +102,25 @@ class Copy:
 
 @dataclass
 class _Clock:
-    """How long each step took, in the order in which they were taken."""
+    """How long each step took, in the order in which they were taken; of steps at the same time, how much longer."""
 
     tell: Callable[[str], None]
     total: int
-    began: float = 0.0
+    begun: int = 0
+    since: float = 0.0
     seconds: list[float] = field(default_factory=list[float])
 
     def watch(self, step: Step, result: Result | None, undo: bool) -> None:  # noqa: FBT001 -- a watcher's
         """Take note of a step before and after it."""
-        if result is None:
-            label = "back" if undo else f"{len(self.seconds) + 1}/{self.total}"
-            self.tell(f"[{label}] {step}")
-            self.began = time.monotonic()
-        else:
-            self.seconds.append(time.monotonic() - self.began)
+        now = time.monotonic()
+        if result:
+            self.seconds.append(now - self.since)
+            self.since = now
+            return
+        if self.begun == len(self.seconds):  # nothing else is under way
+            self.since = now
+        self.begun += 1
+        self.tell(f"[back] {step}" if undo else f"[{self.begun}/{self.total}] {step}")
 
     def timed(self, results: tuple[Result, ...]) -> tuple[Taken, ...]:
         """Return the next results, each with its time; to be asked once, in the order of the steps."""

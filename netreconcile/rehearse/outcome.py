@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netreconcile.apply import Result
     from netreconcile.binding import Version
     from netreconcile.model import Topology
     from netreconcile.observed import Guest, Host
     from netreconcile.plan import Plan
     from netreconcile.rehearse.copy import Blueprint
+    from netreconcile.results import Result
     from netreconcile.verify.verdict import NetworkVerdict
 
     Planner = Callable[[Topology, Host], Plan]

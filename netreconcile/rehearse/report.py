@@ -6,10 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from netreconcile.actions import sentence
-from netreconcile.apply import Outcome
 from netreconcile.document import FORMAT_VERSION, plan_document
 from netreconcile.rehearse.outcome import Would
 from netreconcile.render import Line, guest_names, plan_lines
+from netreconcile.results import Outcome
 from netreconcile.verify.report import counted, promise_document, verdict_lines
 from netreconcile.verify.verdict import Outcome as Seen
 

@@ -12,7 +12,6 @@ import jsonschema
 
 from netreconcile.actions import Define, Replug
 from netreconcile.allowance import EVERYTHING
-from netreconcile.apply import Outcome, Report, Result, Undone
 from netreconcile.document import (
     differences,
     entry_document,
@@ -27,6 +26,7 @@ from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status
 from netreconcile.errors import Position, Problem, Severity
 from netreconcile.observed import Lease
 from netreconcile.plan import plan
+from netreconcile.results import Outcome, Report, Result, Undone
 from tests.unit.examples import GUEST, UUID, header, host, network, there, topology
 
 if TYPE_CHECKING:

@@ -138,12 +138,14 @@ def test_names_that_are_not_unicode_are_kept_as_what_they_look_like(journal: Jou
 
 
 def test_what_was_begun_is_in_flight_until_it_is_done() -> None:
-    assert entry().in_flight is None
-    assert entry(begun()).in_flight == "net"
-    assert entry(begun(), done()).in_flight is None
-    assert entry(begun(), done(), ended(Status.APPLIED)).in_flight is None
+    assert entry().in_flight == set()
+    assert entry(begun()).in_flight == {"net"}
+    assert entry(begun(), done()).in_flight == set()
+    assert entry(begun(), done(), ended(Status.APPLIED)).in_flight == set()
     both: dict[str, Observed | None] = {"net": NET, "other": None}
-    assert entry(begun(), done(), begun("other"), before=both).in_flight == "other"
+    assert entry(begun(), done(), begun("other"), before=both).in_flight == {"other"}
+    assert entry(begun(), begun("other"), before=both).in_flight == {"net", "other"}
+    assert entry(begun(), begun("other"), done(), before=both).in_flight == {"other"}
 
 
 def test_only_what_was_begun_has_a_state() -> None:
@@ -196,6 +198,9 @@ def test_each_step_has_its_end() -> None:
     assert entry(stop, start, done()).steps == ((stop, None), (start, done()))
     assert entry(start, ended(Status.UNCONFIRMED), back, done()).steps == ((start, None), (back, done()))
     assert entry(done()).steps == ()
+    other, both = begun("other"), {"net": NET, "other": None}
+    assert entry(start, other, done(), before=both).steps == ((start, done()), (other, None))
+    assert entry(start, other, done("other"), before=both).steps == ((start, None), (other, done("other")))
 
 
 def test_an_entry_with_many_networks_reads_each_of_them_once(monkeypatch: pytest.MonkeyPatch) -> None:

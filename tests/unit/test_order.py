@@ -58,6 +58,18 @@ def test_a_device_of_the_hosts_own_keeps_its_name() -> None:
     assert plan(topology(a=net(A, "br0", 1)), shared).refused
 
 
+def test_what_libvirt_left_of_a_network_is_in_nobodys_way_and_told() -> None:
+    """Its bridge is there, and it's stopped: libvirt was killed while it started it."""
+    old = net(A, "br1", 1)
+    stopped = host(there(old, name="a"))
+    left = replace(stopped, links=frozenset(("lo", "br1")), left_behind=frozenset(("a",)))
+    for wanted in (old, net(A, "br2", 1), network(state="absent")):
+        (part,) = plan(topology(a=wanted), left).networks
+        assert part.steps
+        assert part.notes[-1].startswith("libvirt was killed while it started this")
+    assert plan(topology(a=old), replace(left, left_behind=frozenset())).refused
+
+
 def test_a_renamed_network_keeps_its_uuid() -> None:
     old = net(A, "br1", 1)
     found = plan(topology(new=old), host(there(old, old, name="old")))

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 
 from netreconcile import codec
 from netreconcile.actions import Action, Replug
-from netreconcile.apply import Outcome, Report, Result, Undone
 from netreconcile.document import plan_document, report_document
 from netreconcile.errors import InvalidTopology
 from netreconcile.loader import load_text
@@ -35,6 +34,7 @@ from netreconcile.reference.rehearsals import rehearsal_schema
 from netreconcile.reference.texts import RANGE, SPELLINGS
 from netreconcile.reference.topology import topology_schema
 from netreconcile.reference.verifications import verification_schema
+from netreconcile.results import Outcome, Report, Result, Undone
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ import jsonschema
 import pytest
 
 from netreconcile.actions import Impact
-from netreconcile.apply import Outcome, Result
 from netreconcile.commands.rehearse import EXIT_CODES
 from netreconcile.plan import Plan, plan
 from netreconcile.rehearse.act import Look, difference
 from netreconcile.rehearse.outcome import Act, Gap, Rehearsal, Taken, Would
 from netreconcile.rehearse.report import rehearsal_document, rehearsal_lines
+from netreconcile.results import Outcome, Result
 from netreconcile.verify.verdict import NetworkVerdict, judged
 from tests.unit.examples import GUEST, host, network, there, topology
 

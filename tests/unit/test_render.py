@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from netreconcile.actions import Replug
-from netreconcile.apply import Outcome, Report, Result, Undone
 from netreconcile.document import fingerprint
 from netreconcile.entry import Begun, Closed, Done, Ended, Entry, Status
 from netreconcile.observed import Lease
@@ -26,6 +25,7 @@ from netreconcile.render import (
     report_lines,
     summary,
 )
+from netreconcile.results import Outcome, Report, Result, Undone
 from tests.unit.examples import GUEST, header, host, network, there, topology
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from hypothesis import assume, event, given, note
 from hypothesis import strategies as st
 
 from netreconcile.actions import Replug, SetAutostart, Start
-from netreconcile.apply import Worker
 from netreconcile.document import fingerprint
 from netreconcile.entry import Ended, Status
 from netreconcile.errors import Unfinished, Unreachable
 from netreconcile.observed import state_of
 from netreconcile.plan import plan
 from netreconcile.transaction import Transaction
+from netreconcile.worker import AT_ONCE, Worker
 from tests.unit.examples import GUEST, header, network, topology
 from tests.unit.simulator import Simulator
 from tests.unit.test_restore import assert_as_before
@@ -221,9 +221,9 @@ def test_a_signal_is_heeded_between_steps_and_everything_is_taken_back(
         note(ran.said)
         (entry,) = here.journal.entries()
         event(f"{ran.code}")
-        assert wire.done[: at + 1] == [str(step) for step in found.steps[: at + 1]], "no step is torn"
-        if ran.code != 4:
-            assert at == len(found.steps) - 1
+        assert {str(step) for step in found.steps[: at + 1]} <= set(wire.done), "no step is torn"
+        if ran.code != 4:  # every step was under way already
+            assert at >= len(found.steps) - AT_ONCE
             assert_as_wanted(wanted, host, ran.code)
             return
         assert len(wire.done) < 2 * len(found.steps) + 9

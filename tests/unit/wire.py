@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import tempfile
+import threading
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -74,6 +75,8 @@ class Wire:
     tried: int = 0
     alive: bool = True
     uri: str = "test:///memory"
+    clears: bool = True
+    _one: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def connection(self) -> Connection:
@@ -109,9 +112,16 @@ class Wire:
 
     def perform(self, step: Step) -> str:
         """Do the step."""
-        self.hook(self.tried)
-        self.tried += 1
+        with self._one:
+            number = self.tried
+            self.tried += 1
+        self.hook(number)
         return self._call(str(step), lambda: self._perform(step))
+
+    @contextlib.contextmanager
+    def beside(self) -> Generator[Connection]:
+        """Stand for another connection, too."""
+        yield self.connection
 
     def reopen(self) -> None:
         """It works again."""
@@ -129,16 +139,17 @@ class Wire:
         return ""
 
     def _call(self, words: str, function: Callable[[], T]) -> T:
-        if not self.alive:
-            raise ConnectionLost(words, "there is no connection", 38)
-        fault = self.faults.get(self.calls)
-        self.calls += 1
-        if fault and fault in _BEFORE:
-            self._fail(words, fault)
-        result = function()
-        if fault:
-            self._fail(words, fault)
-        return result
+        with self._one:
+            if not self.alive:
+                raise ConnectionLost(words, "there is no connection", 38)
+            fault = self.faults.get(self.calls)
+            self.calls += 1
+            if fault and fault in _BEFORE:
+                self._fail(words, fault)
+            result = function()
+            if fault:
+                self._fail(words, fault)
+            return result
 
     def _fail(self, words: str, fault: Fault) -> None:
         if fault in DEADLY:

@@ -1,25 +1,25 @@
-"""Steps are done one by one, each on a network that is as it was left, and each is on record before and after."""
+"""Steps are done in order, each on a network that is as it was left, and each is on record before and after."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from netreconcile.actions import Define, Impact, Replug, SetAutostart, Start, Step, Stop
-from netreconcile.apply import Outcome, Report, Result, Worker, patiently
 from netreconcile.errors import ConnectionLost, JournalFailed, LibvirtFailed
 from netreconcile.observed import ABSENT, state_of
-from netreconcile.plan import plan
+from netreconcile.plan import Plan, plan
+from netreconcile.results import Outcome, Report, Result
+from netreconcile.worker import AT_ONCE, Worker, patiently
 from tests.unit.examples import GUEST, network, topology
 from tests.unit.simulator import Simulator
 from tests.unit.wire import Fault, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from netreconcile.plan import Plan
 
 OTHER = network(uuid=None, mac=None, bridge="br2", ips=[{"address": "10.2.0.1/24"}])
 BOTH = topology(a=network(), b=OTHER)
@@ -83,14 +83,13 @@ def test_guests_whose_network_went_down_were_cut_off_also_where_they_are_plugged
 def test_every_step_is_on_record_before_it_is_done_and_after() -> None:
     wire, notes = Wire(Simulator()), Notes()
     found = planned(wire)
-    order: list[str] = []
-    wire.hook = lambda _: order.append(notes.lines[-1])
+    wire.ignores = lambda step: f"begin {step}" not in notes.lines
     one = worker(wire, found)
     results = one.perform(found.steps, notes, keep_going=False)
     assert [result.step for result in results] == list(found.steps)
     assert {result.outcome for result in results} == {Outcome.DONE}
-    assert notes.lines == [line for step in found.steps for line in (f"begin {step}", f"done {step}")]
-    assert order == [f"begin {step}" for step in found.steps]
+    for word in ("begin", "done"):
+        assert [line for line in notes.lines if line.startswith(word)] == [f"{word} {step}" for step in found.steps]
     after = {name: there.state for name, there in wire.simulator.host().networks.items()}
     assert one.known == after == notes.states
     assert one.touched == {"a", "b"}
@@ -103,11 +102,14 @@ def test_each_step_is_announced_and_told() -> None:
     one = worker(wire, found)
     one.watch = lambda step, result, _: told.append(f"{step} {result.outcome if result else '…'}")
     one.perform(found.steps, Notes(), keep_going=False)
-    assert told == [line for step in found.steps for line in (f"{step} …", f"{step} done")]
+    assert told == [
+        *(line for step in found.steps[:-2] for line in (f"{step} …", f"{step} done")),
+        *("a: start …", "b: start …", "a: start done", "b: start done"),
+    ]
 
 
 def test_a_failed_step_is_the_last_one() -> None:
-    wire = Wire(Simulator(), refuses=lambda step: isinstance(step.action, Start))
+    wire = Wire(Simulator(), refuses=lambda step: isinstance(step.action, SetAutostart))
     found = planned(wire)
     one = worker(wire, found)
     results = one.perform(found.steps, Notes(), keep_going=False)
@@ -191,6 +193,69 @@ def test_a_guest_that_was_busy_is_plugged_in_at_the_second_try() -> None:
     *_, plug = started(wire).perform(restart(), Notes(), keep_going=False)
     assert plug.outcome is Outcome.DONE
     assert wire.simulator.guests["a"] == (GUEST,)
+
+
+# -- starts
+
+
+def many(count: int = 2 * AT_ONCE) -> tuple[Wire, Plan]:
+    """Return a host on which so many networks are defined, and the plan that starts them."""
+    wire = Wire(Simulator())
+    for number in range(count):
+        xml = f"<network><name>n{number}</name><bridge name='br{number}'/></network>"
+        wire.simulator.perform(Step(f"n{number}", Define(xml), Impact.NONE))
+    steps = tuple(Step(f"n{number}", Start(), Impact.NONE) for number in range(count))
+    return wire, Plan("lab", (), steps)
+
+
+def test_networks_are_started_at_the_same_time_but_not_all_of_them() -> None:
+    wire, found = many()
+    together, notes = threading.Barrier(AT_ONCE, timeout=60), Notes()
+
+    def meet(_: int) -> None:
+        together.wait()
+
+    wire.hook = meet
+    results = worker(wire, found).perform(found.steps, notes, keep_going=False)
+    assert [result.outcome for result in results] == [Outcome.DONE] * len(found.steps)
+    under_way = 0
+    for line in notes.lines:
+        under_way += 1 if line.startswith("begin") else -1
+        assert under_way <= AT_ONCE
+
+
+def test_networks_are_started_one_by_one_where_what_a_killed_libvirt_leaves_would_stay() -> None:
+    wire, found = many()
+    wire.clears = False
+    notes = Notes()
+    results = worker(wire, found).perform(found.steps, notes, keep_going=False)
+    assert [result.outcome for result in results] == [Outcome.DONE] * len(found.steps)
+    assert notes.lines == [line for step in found.steps for line in (f"begin {step}", f"done {step}")]
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_what_is_under_way_when_a_start_fails_is_finished(keep_going: bool) -> None:  # noqa: FBT001
+    wire, found = many()
+    wire.refuses = lambda step: step.network == "n0"
+    notes = Notes()
+    results = worker(wire, found).perform(found.steps, notes, keep_going=keep_going)
+    rest = Outcome.DONE if keep_going else Outcome.SKIPPED
+    assert [result.outcome for result in results] == [
+        *(Outcome.FAILED, *[Outcome.DONE] * (AT_ONCE - 1)),
+        *([rest] * AT_ONCE),
+    ]
+    assert {line.split()[-2] for line in notes.lines} == {
+        f"{result.step.network}:" for result in results if result.outcome is not Outcome.SKIPPED
+    }
+
+
+def test_starts_whose_connection_is_lost_are_done_over_a_new_one() -> None:
+    wire, found = many()
+    reads = AT_ONCE
+    wire.faults = {reads: Fault.LOST_AFTER, reads + AT_ONCE + 2: Fault.LOST_BEFORE}
+    results = worker(wire, found).perform(found.steps, Notes(), keep_going=False)
+    assert [result.outcome for result in results] == [Outcome.DONE] * len(found.steps)
+    assert all(there.active for there in wire.simulator.host().networks.values())
 
 
 # -- addresses
