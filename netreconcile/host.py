@@ -126,7 +126,7 @@ class Connection:
         """Open another connection to the host, on which calls may take long while this one is used, for a context.
 
         On a connection that several threads use, libvirt's client often hands a reply on only when a longer call ends
-        (seen with 9.0 and 11.3). Raises Unreachable, LibvirtFailed.
+        (seen with 9.0's). Raises Unreachable, LibvirtFailed.
         """
         client = Client(self.uri, readonly=False, timeout=self._client.timeout)
         try:
